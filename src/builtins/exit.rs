@@ -1,0 +1,170 @@
+//! `atexit`, `exit`, `exit_now`, `unregister`, `handlers`, and what a `Handler` can do.
+
+use std::any::TypeId;
+
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, ImmutableString, Map, NativeCallContext, Position};
+
+use super::callback::{Entry, Target, ensure_callable};
+use super::command::Command;
+use super::error::{Error, stopped};
+use super::record::Record;
+use super::{Call, Host, Outcome, Room, args, unwind};
+use crate::host::exit_stack::EntryId;
+use crate::host::stop::Stop;
+use crate::sys::status::{Status, terminate};
+
+/// What `atexit` returns.
+#[derive(Clone)]
+pub struct Handler {
+    id: EntryId,
+    host: Host,
+}
+
+/// Registers the room.
+pub fn register(room: &mut Room<'_>) {
+    room.add("atexit", atexit);
+    room.add("unregister", unregister);
+    room.add("handlers", handlers);
+    room.add("exit", exit);
+    room.add("exit_now", exit_now);
+    // Rhai has an `exit` of its own for any value; ours stands before it by the exact types.
+    room.add_for("exit", &[TypeId::of::<i64>()], exit);
+    room.engine
+        .register_type_with_name::<Handler>("Handler")
+        .register_fn("cancel", |handler: &mut Handler| handler.host.stack(|stack| stack.take(handler.id)).is_some())
+        .register_fn("run", |context: NativeCallContext<'_>, handler: &mut Handler| {
+            let handler = handler.clone();
+            unwind::run_one(&handler.host, &context, handler.id)
+        })
+        .register_get("pending", |handler: &mut Handler| {
+            handler.host.stack(|stack| stack.get_mut(handler.id).is_some())
+        })
+        .register_fn("name", |context: NativeCallContext<'_>, handler: &mut Handler, name: Dynamic| {
+            let name = args::text("name", context.engine(), &name)?;
+            Ok::<_, Box<EvalAltResult>>(handler.change(|entry| entry.name = Some(name)))
+        })
+        .register_fn("timeout", |context: NativeCallContext<'_>, handler: &mut Handler, limit: Dynamic| {
+            let limit = args::seconds("timeout", context.engine(), &limit)?;
+            Ok::<_, Box<EvalAltResult>>(handler.change(|entry| entry.timeout = Some(limit)))
+        })
+        .register_fn("to_string", |handler: &mut Handler| handler.text())
+        .register_fn("to_debug", |handler: &mut Handler| handler.text());
+}
+
+impl Handler {
+    fn change(&mut self, change: impl FnOnce(&mut Entry)) -> Self {
+        self.host.stack(|stack| stack.get_mut(self.id).map(change));
+        self.clone()
+    }
+
+    fn text(&self) -> String {
+        let title = self.host.stack(|stack| stack.get_mut(self.id).map(|entry| entry.title()));
+        title.map_or_else(|| "Handler(done)".into(), |title| format!("Handler({title})"))
+    }
+}
+
+fn atexit(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let (what, rest) = given.split_first().expect("atexit has a first argument in the table");
+    let target = if let Some(pointer) = what.read_lock::<FnPtr>() {
+        ensure_callable("atexit", call.context, &pointer, rest.len())?;
+        Target::Function(settle(call, &pointer), rest.into())
+    } else if what.is_array() {
+        if !rest.is_empty() {
+            let expected = "no arguments after a command: put them into the array".into();
+            let given = args::describe(call.engine(), &rest[0]);
+            return Err(Error::Argument { verb: "atexit", expected, given }.into());
+        }
+        Target::Command(Command::parse("atexit", call.engine(), what)?)
+    } else if let Some(command) = what.read_lock::<Command>() {
+        Target::Command(command.clone())
+    } else {
+        return Err(Error::NotCallable("atexit", args::describe(call.engine(), what)).into());
+    };
+    let id = call.host.register(Entry::new(call.host, call.context, target));
+    Ok(Dynamic::from(Handler { id, host: call.host.clone() }))
+}
+
+/// Gives a closure that was made in a loop the loop's variable as it is in this turn: all closures of the
+/// loop share it, and the last turn would win. Which captured names are a loop's, the syntax tree told.
+fn settle(call: &Call<'_>, pointer: &FnPtr) -> FnPtr {
+    let mut pointer = pointer.clone();
+    if pointer.is_anonymous() && pointer.is_curried() {
+        let name = pointer.fn_name().to_string();
+        call.host.loop_captures(&name, |captured| {
+            for (index, value) in pointer.iter_curry_mut().enumerate() {
+                if captured.contains(&index) {
+                    *value = value.flatten_clone();
+                }
+            }
+        });
+    }
+    pointer
+}
+
+fn unregister(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let unwanted = args::function("unregister", call.engine(), &given[0])?;
+    let count = call.host.stack(|stack| {
+        stack.remove_where(|entry| match &entry.target {
+            Target::Function(pointer, _) => pointer.fn_name() == unwanted.fn_name(),
+            Target::Command(_) => false,
+        })
+    });
+    Ok(Dynamic::from(i64::try_from(count).unwrap_or(i64::MAX)))
+}
+
+fn handlers(call: &Call<'_>, _: &[Dynamic]) -> Outcome {
+    let list: Array = call.host.stack(|stack| {
+        stack
+            .iter()
+            .map(|entry| {
+                let arguments: Array = match &entry.target {
+                    Target::Function(_, arguments) => arguments.to_vec(),
+                    Target::Command(command) => command.words_as_values(),
+                };
+                let mut map = Map::new();
+                map.insert("name".into(), entry.title().into());
+                map.insert("source".into(), entry.source().map_or(Dynamic::UNIT, |s| s.to_string().into()));
+                map.insert("line".into(), line(entry.position));
+                map.insert("args".into(), arguments.into());
+                Dynamic::from(Record::new("the handler", map))
+            })
+            .collect()
+    });
+    Ok(list.into())
+}
+
+fn line(position: Position) -> Dynamic {
+    position.line().and_then(|line| i64::try_from(line).ok()).map_or(Dynamic::UNIT, Dynamic::from)
+}
+
+/// The status that a value stands for; a string is printed on standard error.
+fn code(verb: &'static str, call: &Call<'_>, value: &Dynamic) -> Result<u8, Error> {
+    if let Ok(number) = value.as_int() {
+        return u8::try_from(number).map_err(|_| Error::Code(verb, number));
+    }
+    if let Ok(success) = value.as_bool() {
+        return Ok(u8::from(!success));
+    }
+    if let Some(text) = value.read_lock::<ImmutableString>() {
+        call.host.write_stderr(&format!("{}\n", text.as_str()));
+        return Ok(1);
+    }
+    Err(Error::Argument {
+        verb,
+        expected: "a code (0 to 255), a bool or a message".into(),
+        given: args::describe(call.engine(), value),
+    })
+}
+
+fn exit(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let code = given.first().map_or(Ok(0), |value| code("exit", call, value))?;
+    call.host.stop(Stop::Exit(code));
+    Err(stopped())
+}
+
+fn exit_now(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let code = given.first().map_or(Ok(0), |value| code("exit_now", call, value))?;
+    // A reader that is gone, or a full disk, cannot keep a script from leaving at once.
+    let _ = call.host.flush();
+    terminate(Status::Code(code))
+}

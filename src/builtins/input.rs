@@ -1,0 +1,102 @@
+//! `read_line`, `read_all`, `args`, `script_path`, `script_dir`.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+
+use rhai::{Array, Dynamic};
+
+use super::error::{Error, stopped};
+use super::{Call, Host, Room};
+use crate::host::settings::Origin;
+
+/// Registers the room.
+pub fn register(room: &mut Room<'_>) {
+    room.add("read_line", |call, _| {
+        let line = if reads_nothing(call.host) { None } else { read_line(call)? };
+        Ok(line.map_or(Dynamic::UNIT, |line| text(&line)))
+    });
+    room.add("read_all", |call, _| {
+        let bytes = if reads_nothing(call.host) { Vec::new() } else { read_all(call)? };
+        Ok(text(&bytes))
+    });
+    room.add("args", |call, _| Ok(call.host.settings.args.iter().map(|arg| from_os(arg)).collect::<Array>().into()));
+    room.add("script_path", |call, _| {
+        Ok(match &call.host.settings.origin {
+            Origin::File(path) => from_os(path.as_os_str()),
+            Origin::Argument | Origin::Stdin => Dynamic::UNIT,
+        })
+    });
+    room.add("script_dir", |call, _| {
+        Ok(match &call.host.settings.origin {
+            Origin::File(path) => path.parent().map_or(Dynamic::UNIT, |dir| from_os(dir.as_os_str())),
+            Origin::Argument | Origin::Stdin => Dynamic::UNIT,
+        })
+    });
+}
+
+/// All of standard input is the script.
+fn reads_nothing(host: &Host) -> bool {
+    host.settings.origin == Origin::Stdin
+}
+
+/// A name of the system as a script sees it: a string, or a blob where it is not UTF-8.
+pub fn from_os(name: &OsStr) -> Dynamic {
+    match name.to_str() {
+        Some(text) => text.to_string().into(),
+        None => Dynamic::from_blob(name.as_bytes().to_vec()),
+    }
+}
+
+fn text(bytes: &[u8]) -> Dynamic {
+    String::from_utf8_lossy(bytes).into_owned().into()
+}
+
+/// Reads into the buffer once, waiting in the one place where a signal is noticed.
+fn read(call: &Call<'_>, verb: &'static str, buffer: &mut [u8]) -> Result<usize, Box<rhai::EvalAltResult>> {
+    let raise = |error: io::Error| Error::System { verb, action: "read standard input".into(), error };
+    let stdin = io::stdin();
+    loop {
+        if !call.host.wait_readable(stdin.as_fd()).map_err(raise)? {
+            return Err(stopped());
+        }
+        match nix::unistd::read(stdin.as_fd(), buffer) {
+            Ok(count) => return Ok(count),
+            Err(nix::errno::Errno::EINTR | nix::errno::Errno::EAGAIN) => {}
+            Err(error) => return Err(raise(error.into()).into()),
+        }
+    }
+}
+
+/// A line without its end, `None` at the end of the input. Byte by byte, because a command that is
+/// started next reads on from there.
+fn read_line(call: &Call<'_>) -> Result<Option<Vec<u8>>, Box<rhai::EvalAltResult>> {
+    super::output::flush(call.host)?;
+    let mut line = Vec::new();
+    let mut byte = [0];
+    loop {
+        if read(call, "read_line", &mut byte)? == 0 {
+            return Ok((!line.is_empty()).then_some(line));
+        }
+        if byte == *b"\n" {
+            if line.last() == Some(&b'\r') {
+                line.pop();
+            }
+            return Ok(Some(line));
+        }
+        line.push(byte[0]);
+    }
+}
+
+fn read_all(call: &Call<'_>) -> Result<Vec<u8>, Box<rhai::EvalAltResult>> {
+    super::output::flush(call.host)?;
+    let mut all = Vec::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match read(call, "read_all", &mut buffer)? {
+            0 => return Ok(all),
+            count => all.extend_from_slice(&buffer[..count]),
+        }
+    }
+}

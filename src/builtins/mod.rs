@@ -1,0 +1,159 @@
+//! Floor 2, what scripts can call. A builtin is a function on the host with typed arguments and a result,
+//! and a line that registers it here or in its room.
+
+pub mod args;
+pub mod callback;
+pub mod command;
+pub mod error;
+pub mod exit;
+pub mod input;
+pub mod names;
+pub mod output;
+pub mod process;
+pub mod record;
+pub mod scope;
+pub mod standard;
+pub mod time;
+pub mod trap;
+pub mod unwind;
+
+use std::any::TypeId;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::rc::Rc;
+
+use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
+
+use callback::Entry;
+
+/// A handler that raised.
+pub struct HandlerFailure<'a> {
+    /// What it raised.
+    pub error: &'a EvalAltResult,
+    /// What reports call it.
+    pub title: &'a str,
+    /// The file in which it was registered, as the engine names it.
+    pub source: Option<&'a str>,
+    /// Where in that file.
+    pub position: Position,
+}
+
+/// Tells the user of a handler that raised. The floors above know how.
+pub type Report = Box<dyn Fn(&Host, &HandlerFailure<'_>)>;
+
+/// The host as the builtins know it: the state of the run, and what the floors above have told.
+#[derive(Clone)]
+pub struct Host {
+    state: crate::host::Host<Entry>,
+    told: Rc<Told>,
+}
+
+struct Told {
+    report: Report,
+    /// Which of the values that a closure captured are variables of a loop around it.
+    loop_captures: RefCell<HashMap<String, Vec<usize>>>,
+}
+
+impl Deref for Host {
+    type Target = crate::host::State<Entry>;
+    fn deref(&self) -> &Self::Target {
+        &self.state
+    }
+}
+
+impl Host {
+    /// The host of a run, and how to tell of a handler that raised.
+    #[must_use]
+    pub fn new(state: crate::host::Host<Entry>, report: Report) -> Self {
+        Self { state, told: Rc::new(Told { report, loop_captures: RefCell::default() }) }
+    }
+
+    /// Tells the user of a handler that raised.
+    pub fn report(&self, failure: &HandlerFailure<'_>) {
+        (self.told.report)(self, failure);
+    }
+
+    /// Remembers which of the values that closures captured are variables of a loop.
+    pub fn add_loop_captures(&self, captures: HashMap<String, Vec<usize>>) {
+        self.told.loop_captures.borrow_mut().extend(captures);
+    }
+
+    /// Which of the values that the closure of that name captured are variables of a loop.
+    pub fn loop_captures(&self, closure: &str, look: impl FnOnce(&[usize])) {
+        if let Some(captured) = self.told.loop_captures.borrow().get(closure) {
+            look(captured);
+        }
+    }
+}
+
+/// The result of a builtin.
+pub type Outcome = Result<Dynamic, Box<EvalAltResult>>;
+
+/// Registers every builtin.
+pub fn register(engine: &mut Engine, host: &Host) {
+    names::register(engine);
+    record::register(engine);
+    let mut room = Room { engine, host };
+    exit::register(&mut room);
+    scope::register(&mut room);
+    trap::register(&mut room);
+    time::register(&mut room);
+    output::register(&mut room);
+    input::register(&mut room);
+    process::register(&mut room);
+    command::register(&mut room);
+}
+
+/// What a builtin is given besides its arguments.
+pub struct Call<'a> {
+    /// The host.
+    pub host: &'a Host,
+    /// Where it was called, and the interpreter.
+    pub context: &'a NativeCallContext<'a>,
+}
+
+impl Call<'_> {
+    /// The interpreter.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        self.context.engine()
+    }
+}
+
+/// Where builtins are registered.
+pub struct Room<'a> {
+    /// The interpreter.
+    pub engine: &'a mut Engine,
+    /// The host that each gets.
+    pub host: &'a Host,
+}
+
+impl Room<'_> {
+    /// Registers a builtin for each number of arguments that the table of names gives it. It takes any
+    /// type and says itself what does not fit; after a stop it is not called.
+    pub fn add(&mut self, name: &'static str, body: impl Fn(&Call<'_>, &[Dynamic]) -> Outcome + Clone + 'static) {
+        let known = names::find(name).expect("every builtin is in the table of names");
+        for count in known.least..=known.most {
+            self.add_for(name, &vec![TypeId::of::<Dynamic>(); count], body.clone());
+        }
+    }
+
+    /// Registers a builtin for arguments of these types, where Rhai has one of that name of its own.
+    pub fn add_for(
+        &mut self,
+        name: &'static str,
+        types: &[TypeId],
+        body: impl Fn(&Call<'_>, &[Dynamic]) -> Outcome + 'static,
+    ) {
+        let host = self.host.clone();
+        self.engine.register_raw_fn(name, types, move |context, args| {
+            if host.checkpoint() {
+                return Err(error::stopped());
+            }
+            // Cloned, because the first may be the script's own variable.
+            let args: Vec<Dynamic> = args.iter().map(|arg| arg.flatten_clone()).collect();
+            body(&Call { host: &host, context: &context }, &args)
+        });
+    }
+}

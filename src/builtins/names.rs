@@ -1,0 +1,103 @@
+//! The names of the builtins and how many arguments each takes: the one table. It gives a bare name its
+//! value, refuses a handler with the wrong number of arguments, feeds `--check`, and finds the nearest
+//! name. A test compares it with what is registered and with `docs/language.md`.
+
+use rhai::{Dynamic, Engine, FnPtr, Module};
+
+/// A builtin and the numbers of arguments that it takes.
+pub struct Name {
+    /// The name.
+    pub name: &'static str,
+    /// The smallest number.
+    pub least: usize,
+    /// The greatest number.
+    pub most: usize,
+}
+
+const fn name(name: &'static str, least: usize, most: usize) -> Name {
+    Name { name, least, most }
+}
+
+/// How many arguments a handler can be given.
+pub const MOST_ARGUMENTS: usize = 8;
+
+/// Every global builtin, in alphabetical order.
+pub const GLOBAL: &[Name] = &[
+    name("args", 0, 0),
+    name("atexit", 1, 1 + MOST_ARGUMENTS),
+    name("capture", 1, 1),
+    name("cd", 1, 1),
+    name("cwd", 0, 0),
+    name("eprint", 0, 1),
+    name("exit", 0, 1),
+    name("exit_now", 0, 1),
+    name("handlers", 0, 0),
+    name("kill", 2, 2),
+    name("outcome", 0, 0),
+    name("pid", 0, 0),
+    name("quote", 1, 1),
+    name("read_all", 0, 0),
+    name("read_line", 0, 0),
+    name("run", 1, 1),
+    name("scope", 1, 1 + MOST_ARGUMENTS),
+    name("script_dir", 0, 0),
+    name("script_path", 0, 0),
+    name("sh", 1, 1 + MOST_ARGUMENTS),
+    name("shell", 1, 1 + MOST_ARGUMENTS),
+    name("sleep", 1, 1),
+    name("succeeds", 1, 1),
+    name("trap", 0, 1),
+    name("trapped", 0, 0),
+    name("unregister", 1, 1),
+    name("untrap", 0, 1),
+];
+
+/// The names that a script may not define: what it would hide is the promise itself.
+pub const SACRED: [&str; 5] = ["atexit", "exit", "exit_now", "trap", "untrap"];
+
+/// The builtin of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Name> {
+    GLOBAL.binary_search_by(|known| known.name.cmp(name)).ok().map(|index| &GLOBAL[index])
+}
+
+/// Gives each builtin's bare name its value: a pointer to it. A variable of a script hides it.
+pub fn register(engine: &mut Engine) {
+    let mut module = Module::new();
+    for known in GLOBAL {
+        let pointer = FnPtr::new(known.name).expect("a builtin's name is an identifier: a test parses them all");
+        module.set_var(known.name, Dynamic::from(pointer));
+    }
+    engine.register_global_module(module.into());
+}
+
+/// The known name that is nearest to a misspelt one, if one is near.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .filter(|candidate| *candidate != name)
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        // One slip in three letters is a typo; more is another word.
+        .filter(|(distance, candidate)| *distance <= name.len().max(candidate.len()).div_ceil(3).min(3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted() {
+        assert!(GLOBAL.is_sorted_by(|a, b| a.name < b.name));
+        assert!(SACRED.iter().all(|name| find(name).is_some()));
+    }
+
+    #[test]
+    fn a_near_name_is_found_and_a_far_one_is_not() {
+        let known = ["atexit", "exit", "trap", "cleanup"];
+        assert_eq!(nearest("clenup", known), Some("cleanup"));
+        assert_eq!(nearest("tarp", known), Some("trap"));
+        assert_eq!(nearest("banana", known), None);
+    }
+}

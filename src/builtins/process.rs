@@ -1,0 +1,67 @@
+//! `pid`, `kill`, `cd`, `cwd`.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use rhai::{Blob, Dynamic, Engine, ImmutableString};
+
+use super::error::Error;
+use super::{Call, Outcome, Room, args};
+use crate::sys::process::send;
+use crate::sys::signal::Signal;
+
+/// Registers the room.
+pub fn register(room: &mut Room<'_>) {
+    room.add("pid", |_, _| Ok(Dynamic::from(i64::from(std::process::id()))));
+    room.add("kill", kill);
+    room.add("cd", |call, given| {
+        let path = path("cd", call.engine(), &given[0])?;
+        call.host.change_directory(&path).map_err(|error| Error::System {
+            verb: "cd",
+            action: format!("go to `{}`", path.display()),
+            error,
+        })?;
+        Ok(Dynamic::UNIT)
+    });
+    room.add("cwd", |call, _| Ok(super::input::from_os(call.host.directory().as_os_str())));
+}
+
+fn kill(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let what = "a process id (a negative one is a group)";
+    let pid = args::int("kill", what, call.engine(), &given[0])?;
+    // 0 and -1 are everybody: the own group, and all that one may signal.
+    let pid = i32::try_from(pid).ok().filter(|pid| !matches!(pid, 0 | -1)).ok_or_else(|| Error::Argument {
+        verb: "kill",
+        expected: what.into(),
+        given: format!("`{pid}`"),
+    })?;
+    let signal: Option<Signal> = match given[1].as_int() {
+        // Sends nothing and asks whether it could.
+        Ok(0) => None,
+        _ => Some(args::signal("kill", call.engine(), &given[1])?),
+    };
+    super::output::flush(call.host)?;
+    send(pid, signal).map_err(|error| Error::System { verb: "kill", action: format!("signal {pid}"), error })?;
+    Ok(Dynamic::UNIT)
+}
+
+/// A path: a string, or a blob where it is not UTF-8.
+///
+/// # Errors
+///
+/// [`Error::Argument`].
+pub fn path(verb: &'static str, engine: &Engine, value: &Dynamic) -> Result<PathBuf, Error> {
+    let bytes = if let Some(text) = value.read_lock::<ImmutableString>() {
+        text.as_bytes().to_vec()
+    } else if let Some(blob) = value.read_lock::<Blob>() {
+        blob.clone()
+    } else {
+        return Err(Error::Argument { verb, expected: "a path".into(), given: args::describe(engine, value) });
+    };
+    if bytes.is_empty() || bytes.contains(&0) {
+        let given = if bytes.is_empty() { "the empty string" } else { "a path with a NUL" };
+        return Err(Error::Argument { verb, expected: "a path".into(), given: given.into() });
+    }
+    Ok(PathBuf::from(OsString::from_vec(bytes)))
+}

@@ -1,0 +1,130 @@
+//! Calling what is on the exit stack.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
+
+use super::callback::Entry;
+use super::error::thrown_message;
+use super::{HandlerFailure, Host, Outcome};
+use crate::host::HandlerInfo;
+use crate::host::exit_stack::EntryId;
+use crate::host::outcome::{Blemish, Outcome as Ending};
+use crate::host::stop::Stop;
+
+/// Calls what is pending and not older than `mark`, newest first; what is registered meanwhile comes next.
+pub fn run_down_to(host: &Host, engine: &Engine, mark: EntryId, ending: &Ending) {
+    while let Some((_, entry)) = host.stack(|stack| stack.pop(mark)) {
+        run_entry(host, engine, entry, Some(ending));
+    }
+}
+
+/// Calls one entry as the clean-up does: what it raises is reported, and the rest goes on.
+fn run_entry(host: &Host, engine: &Engine, entry: Entry, ending: Option<&Ending>) {
+    let (result, stop) = call(host, engine, &entry, ending.cloned());
+    let title = entry.title();
+    match (stop, result) {
+        (Some(Stop::Exit(code)), _) => host.blemish(Blemish::Exit(code)),
+        (Some(Stop::Interrupted), _) => tell(host, &entry, &title, "was interrupted"),
+        (Some(Stop::TimedOut), _) => tell(host, &entry, &title, "timed out"),
+        // A handler's frame never latches a signal: it is noted.
+        (Some(Stop::Signal(_)) | None, Ok(_)) => {}
+        (Some(Stop::Signal(_)) | None, Err(error)) => {
+            host.blemish(Blemish::Failure);
+            let (source, position) = (entry.source(), entry.position);
+            host.report(&HandlerFailure { error: &error, title: &title, source, position });
+        }
+    }
+    // Dropping a chain of closures recurses, and may be deeper than the stack: the process ends soon.
+    std::mem::forget(entry);
+}
+
+fn tell(host: &Host, entry: &Entry, title: &str, what: &str) {
+    host.blemish(Blemish::Failure);
+    let place = entry.position.line().map_or_else(String::new, |line| {
+        format!(" (registered at {}:{line})", entry.source().map_or("script", |source| source))
+    });
+    host.complain(&format!("exit handler `{title}` {what}{place}"));
+}
+
+/// `h.run()`: calls one entry now and gives what it gives.
+///
+/// # Errors
+///
+/// What the handler raises.
+pub fn run_one(host: &Host, context: &NativeCallContext<'_>, id: EntryId) -> Outcome {
+    if host.checkpoint() {
+        return Err(super::error::stopped());
+    }
+    let Some(entry) = host.stack(|stack| stack.take(id)) else { return Ok(Dynamic::UNIT) };
+    let (result, stop) = call(host, context.engine(), &entry, host.outcome());
+    let result = match stop {
+        Some(Stop::Exit(code)) => {
+            host.blemish(Blemish::Exit(code));
+            Ok(Dynamic::UNIT)
+        }
+        Some(stop @ (Stop::Interrupted | Stop::TimedOut)) => {
+            let what = if stop == Stop::TimedOut { "timed out" } else { "was interrupted" };
+            tell(host, &entry, &entry.title(), what);
+            Ok(Dynamic::UNIT)
+        }
+        Some(Stop::Signal(_)) | None => result,
+    };
+    // What it raises may be caught: the script goes on, and so may drop what it held.
+    if host.checkpoint() { Err(super::error::stopped()) } else { result }
+}
+
+fn call(host: &Host, engine: &Engine, entry: &Entry, outcome: Option<Ending>) -> (Outcome, Option<Stop>) {
+    host.enter(HandlerInfo { name: entry.title(), timeout: entry.timeout, outcome });
+    let result = catch_unwind(AssertUnwindSafe(|| entry.call(host, engine)));
+    // What it printed is its own: flushed before the next one runs.
+    let _ = host.flush();
+    let stop = host.leave();
+    let result = result.unwrap_or_else(|panic| Err(panicked(&*panic)));
+    (result, stop)
+}
+
+thread_local! {
+    /// Where the last panic of this thread was.
+    static LAST_PANIC: Cell<Option<String>> = const { Cell::new(None) };
+}
+
+/// From now on a panic is told by the error that it becomes, not by a message of the runtime.
+pub fn keep_panics_quiet() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
+        LAST_PANIC.with(|last| last.set(place));
+    }));
+}
+
+/// The script error that a panic counts as.
+#[must_use]
+pub fn panicked(panic: &(dyn std::any::Any + Send)) -> Box<EvalAltResult> {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".into());
+    let place = LAST_PANIC.with(Cell::take).map_or_else(String::new, |place| format!(" ({place})"));
+    EvalAltResult::ErrorRuntime(format!("internal error: {text}{place}").into(), rhai::Position::NONE).into()
+}
+
+/// The message of an error without the calls on its way.
+#[must_use]
+pub fn message_of(error: &EvalAltResult) -> String {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => {
+            message_of(inner)
+        }
+        EvalAltResult::ErrorRuntime(value, _) => thrown_message(value),
+        other => {
+            // The text without its place, which is told on its own.
+            let mut plain = other.to_string();
+            if let Some(at) = plain.rfind(" (line ") {
+                plain.truncate(at);
+            }
+            plain
+        }
+    }
+}

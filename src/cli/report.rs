@@ -1,0 +1,71 @@
+//! A failure as a person reads it.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use colored::Colorize;
+
+use crate::engine::failure::{Failure, Frame, Place};
+use crate::engine::source::Sources;
+use crate::host::settings::Style;
+
+/// How stagesh's own lines are dressed where colour is on, and where it is off (`colored` knows which).
+pub const STYLE: Style = Style { name: |text| text.bold().to_string(), command: |text| text.dimmed().to_string() };
+
+/// The lines of a source are cut to about this width around the caret.
+const WIDTH: usize = 140;
+
+/// The text of a failure: message, place, the line with a caret, the way there, what would help.
+#[must_use]
+pub fn render(failure: &Failure, sources: &Sources, color: bool) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() }.term_width(WIDTH);
+    let mut text =
+        match failure.place.as_ref().and_then(|place| Some((place, sources.line(&place.source, place.line)?))) {
+            Some((place, line)) => {
+                let path = sources.display(&place.source);
+                let start = line.char_indices().nth(place.column - 1).map_or(line.len(), |(index, _)| index);
+                let end = line[start..].chars().next().map_or(start, |c| start + c.len_utf8());
+                let snippet = Snippet::source(line.as_str())
+                    .line_start(place.line)
+                    .path(path)
+                    .annotation(AnnotationKind::Primary.span(start..end));
+                renderer.render(&[Level::ERROR.primary_title(failure.message.as_str()).element(snippet)])
+            }
+            None => {
+                let mut text =
+                    renderer.render(&[Group::with_title(Level::ERROR.primary_title(failure.message.as_str()))]);
+                if let Some(place) = failure.place.as_ref() {
+                    text.push_str(&format!("\n  --> {}", at(place, sources)));
+                }
+                text
+            }
+        };
+    for frame in &failure.frames {
+        text.push_str("\n   ");
+        text.push_str(&line_of(frame, sources));
+    }
+    if let Some(hint) = &failure.hint {
+        text.push_str(&format!("\n   {} {hint}", "help:".bold()));
+    }
+    text.push('\n');
+    text
+}
+
+fn line_of(frame: &Frame, sources: &Sources) -> String {
+    let place = |what: &str, place: &Option<Place>| {
+        place.as_ref().map_or_else(String::new, |place| format!("{what} {}", at(place, sources)))
+    };
+    match frame {
+        Frame::Call(name, caller) => {
+            let name = if name.starts_with("anon$") { "a closure".to_string() } else { format!("`{name}`") };
+            format!("in {name}{}", place(", called from", caller))
+        }
+        Frame::Import(importer) => format!("in the module{}", place(" imported at", importer)),
+        Frame::Handler(title, registered) => {
+            format!("in the exit handler `{title}`{}", place(" registered at", registered))
+        }
+    }
+}
+
+fn at(place: &Place, sources: &Sources) -> String {
+    let name = if place.source.is_empty() { "the text given to eval".into() } else { sources.display(&place.source) };
+    format!("{name}:{}:{}", place.line, place.column)
+}

@@ -1,0 +1,133 @@
+//! From a command line to a run.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::args::Args;
+use super::report;
+use crate::builtins::{HandlerFailure, Host, unwind};
+use crate::engine::failure::{self, Failure};
+use crate::engine::source::{ARGUMENT, STDIN, SourceText, Sources};
+use crate::engine::{Interpreter, limits};
+use crate::host::outcome::Reraise;
+use crate::host::output::write_stderr;
+use crate::host::settings::{Origin, Settings};
+use crate::sys::interrupts::Interrupts;
+use crate::sys::status::Status;
+
+/// What is to be done.
+pub struct Job {
+    source: SourceText,
+    settings: Settings,
+    check: bool,
+    color: bool,
+}
+
+/// Reads the script that the command line names. Signals still have their defaults: nothing is registered
+/// that they could cost.
+///
+/// # Errors
+///
+/// Why there is no script.
+pub fn prepare(args: Args, color: bool) -> Result<Job> {
+    let (source, origin, rest) = read(&args)?;
+    let settings = Settings {
+        grace: args.grace,
+        handler_timeout: args.handler_timeout,
+        quiet: args.quiet,
+        trace: args.trace,
+        reraise: if args.reraise { Reraise::Yes } else { Reraise::No },
+        args: rest,
+        origin,
+        style: report::STYLE,
+    };
+    Ok(Job { source, settings, check: args.check, color })
+}
+
+fn read(args: &Args) -> Result<(SourceText, Origin, Vec<OsString>)> {
+    if let Some((code, rest)) = args.code.as_ref().and_then(|words| words.split_first()) {
+        let text = code.to_str().context("the CODE of -e is not UTF-8")?;
+        let source = SourceText::new(ARGUMENT.into(), text.into())?;
+        return Ok((source, Origin::Argument, rest.to_vec()));
+    }
+    match args.script.split_first() {
+        Some((script, rest)) if script != "-" => {
+            let path = Path::new(script);
+            let source = SourceText::read(path)?;
+            let canonical = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+            Ok((source, Origin::File(canonical), rest.to_vec()))
+        }
+        script => {
+            if script.is_none() && std::io::stdin().is_terminal() {
+                bail!("no script given, and there is no interactive mode yet (`stagesh -` reads the terminal)");
+            }
+            let mut bytes = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
+            let rest = script.map_or_else(Vec::new, |(_, rest)| rest.to_vec());
+            Ok((SourceText::new(STDIN.into(), bytes)?, Origin::Stdin, rest))
+        }
+    }
+}
+
+impl Job {
+    /// Does it, on a thread whose stack is large enough for the deepest script.
+    #[must_use]
+    pub fn run(self) -> Status {
+        unwind::keep_panics_quiet();
+        let thread = std::thread::Builder::new().name("script".into()).stack_size(limits::STACK);
+        match thread.spawn(move || self.run_here()) {
+            Ok(running) => running.join().unwrap_or(Status::Code(1)),
+            Err(error) => {
+                write_stderr(&format!("stagesh: cannot start: {error}\n"));
+                Status::NOT_STARTED
+            }
+        }
+    }
+
+    fn run_here(self) -> Status {
+        let start = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        let sources = Sources::new(&start);
+        let state = match Interrupts::new().and_then(|interrupts| crate::host::Host::new(self.settings, interrupts)) {
+            Ok(state) => state,
+            Err(error) => {
+                write_stderr(&format!("stagesh: cannot start: {error}\n"));
+                return Status::NOT_STARTED;
+            }
+        };
+        let color = self.color;
+        let tell = {
+            let sources = sources.clone();
+            move |host: &Host, failure: &Failure| host.write_stderr(&report::render(failure, &sources, color))
+        };
+        let of_handler = {
+            let (sources, tell, script) = (sources.clone(), tell.clone(), self.source.name.clone());
+            move |host: &Host, failure: &HandlerFailure<'_>| {
+                let source = failure.source.unwrap_or(&script);
+                let context = failure::Context { sources: &sources, script: source, ast: None };
+                let described = Failure::from_error(failure.error, &context);
+                tell(host, &described.in_handler(failure.title, Some(source), failure.position));
+            }
+        };
+        let host = Host::new(state, Box::new(of_handler));
+        let interpreter = Interpreter::new(host.clone(), sources);
+        let status = match interpreter.load(&self.source) {
+            Err(failure) => {
+                tell(&host, &failure);
+                Status::NOT_STARTED
+            }
+            Ok(_) if self.check => Status::Code(0),
+            Ok(script) => {
+                let outcome = interpreter.evaluate(&script, &|failure| tell(&host, failure));
+                let status = interpreter.unwind(&outcome);
+                std::mem::forget(script);
+                status
+            }
+        };
+        // The process ends: the kernel frees faster, and a long chain of closures would overflow the stack.
+        std::mem::forget(interpreter);
+        status
+    }
+}

@@ -1,0 +1,10 @@
+//! Floor 3, Rhai assembled: load, run, unwind.
+
+pub mod failure;
+pub mod limits;
+pub mod resolver;
+pub mod run;
+pub mod source;
+pub mod syntax;
+
+pub use run::{Interpreter, Loaded};

@@ -1,0 +1,112 @@
+//! Modules: found by path, loaded once each, named by their canonical paths.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use rhai::{Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared};
+
+use super::failure;
+use super::source::{SourceError, SourceText, Sources};
+use super::syntax;
+use crate::builtins::Host;
+
+type Resolved = Result<Shared<Module>, Box<EvalAltResult>>;
+
+/// Loads the modules of a run.
+pub struct Resolver {
+    host: Host,
+    sources: Sources,
+    loaded: RefCell<HashMap<PathBuf, Shared<Module>>>,
+    /// What is being loaded, outermost first: a module among them is imported in a circle.
+    loading: RefCell<Vec<PathBuf>>,
+}
+
+impl Resolver {
+    /// A resolver that remembers the texts in `sources`.
+    #[must_use]
+    pub fn new(host: &Host, sources: &Sources) -> Self {
+        Self { host: host.clone(), sources: sources.clone(), loaded: RefCell::default(), loading: RefCell::default() }
+    }
+
+    fn load(&self, engine: &Engine, global: &mut GlobalRuntimeState, path: &str, position: Position) -> Resolved {
+        let raise = |message: String| Box::new(EvalAltResult::ErrorRuntime(message.into(), position));
+        let Some(file) = locate(&self.sources, global.source(), path) else {
+            let directory = directory(&self.sources, global.source());
+            return Err(raise(format!(
+                "cannot import `{path}`: there is no `{path}.rhai` in `{}`",
+                directory.display()
+            )));
+        };
+        if let Some(module) = self.loaded.borrow().get(&file) {
+            return Ok(Shared::clone(module));
+        }
+        if let Some(start) = self.loading.borrow().iter().position(|known| *known == file) {
+            let circle: Vec<String> = self.loading.borrow()[start..]
+                .iter()
+                .chain([&file])
+                .map(|path| format!("`{}`", self.sources.display(&path.to_string_lossy())))
+                .collect();
+            return Err(raise(format!("cannot import `{path}`: it imports itself: {}", circle.join(" → "))));
+        }
+        let source =
+            SourceText::read(&file).map_err(|error: SourceError| raise(format!("cannot import `{path}`: {error}")))?;
+        self.sources.add(&source);
+        let in_module =
+            |error: Box<EvalAltResult>| Box::new(EvalAltResult::ErrorInModule(source.name.clone(), error, position));
+        let mut ast = engine.compile(&*source.text).map_err(|error| in_module(error.into()))?;
+        ast.set_source(source.name.clone());
+        if let Some((name, line)) = failure::sacred_definition(&ast) {
+            let error = EvalAltResult::ErrorRuntime(failure::sacred_message(name).into(), line);
+            return Err(in_module(error.into()));
+        }
+        self.host.add_loop_captures(syntax::loop_captures(&ast));
+        self.loading.borrow_mut().push(file.clone());
+        let module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &ast);
+        self.loading.borrow_mut().pop();
+        let module = Shared::new(module.map_err(in_module)?);
+        self.loaded.borrow_mut().insert(file, Shared::clone(&module));
+        Ok(module)
+    }
+}
+
+/// The directory that imports of this text are relative to.
+fn directory(sources: &Sources, importer: Option<&str>) -> PathBuf {
+    importer
+        .map(Path::new)
+        .filter(|path| path.is_absolute())
+        .and_then(Path::parent)
+        .unwrap_or_else(|| sources.start())
+        .to_path_buf()
+}
+
+/// The canonical path of the file that `import "path"` means in the text `importer`.
+#[must_use]
+pub fn locate(sources: &Sources, importer: Option<&str>, path: &str) -> Option<PathBuf> {
+    let plain = directory(sources, importer).join(path);
+    let mut suffixed = plain.clone().into_os_string();
+    suffixed.push(".rhai");
+    [PathBuf::from(suffixed), plain]
+        .into_iter()
+        .find(|candidate| candidate.is_file())
+        .and_then(|candidate| candidate.canonicalize().ok())
+}
+
+impl ModuleResolver for Resolver {
+    fn resolve(&self, engine: &Engine, source: Option<&str>, path: &str, position: Position) -> Resolved {
+        let mut global = engine.new_global_runtime_state();
+        global.source = source.map(Into::into);
+        self.load(engine, &mut global, path, position)
+    }
+
+    fn resolve_raw(
+        &self,
+        engine: &Engine,
+        global: &mut GlobalRuntimeState,
+        _: &mut Scope<'_>,
+        path: &str,
+        position: Position,
+    ) -> Resolved {
+        self.load(engine, global, path, position)
+    }
+}

@@ -1,0 +1,153 @@
+//! A run: load, evaluate, unwind.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rhai::{AST, Caches, Engine, EvalAltResult, Scope};
+
+use super::failure::{Context, Failure, sacred_definition, sacred_message};
+use super::source::{SourceText, Sources};
+use super::{limits, resolver, syntax};
+use crate::builtins::{self, Host, unwind};
+use crate::host::WriteError;
+use crate::host::outcome::{self, Outcome};
+use crate::host::reason;
+use crate::sys::status::Status;
+
+/// The interpreter of a run.
+pub struct Interpreter {
+    engine: Engine,
+    host: Host,
+    sources: Sources,
+}
+
+/// A script that is ready to run.
+pub struct Loaded {
+    ast: AST,
+    name: String,
+}
+
+impl Interpreter {
+    /// An engine with everything that a script can call. All its settings are here.
+    #[must_use]
+    pub fn new(host: Host, sources: Sources) -> Self {
+        // Rhai's standard library without its file resolver.
+        let mut engine = Engine::new();
+        limits::set(&mut engine);
+        // The default deletes `try { import … } catch {}`, the full one calls functions while compiling.
+        engine.set_optimization_level(rhai::OptimizationLevel::None);
+        engine.set_module_resolver(resolver::Resolver::new(&host, &sources));
+        let progress = host.clone();
+        engine.on_progress(move |_| progress.checkpoint().then_some(rhai::Dynamic::UNIT));
+        builtins::register(&mut engine, &host);
+        Self { engine, host, sources }
+    }
+
+    /// The engine, to teach it more.
+    pub fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The host.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The texts.
+    #[must_use]
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// Parses a script.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot start.
+    pub fn load(&self, source: &SourceText) -> Result<Loaded, Failure> {
+        self.sources.add(source);
+        let mut ast =
+            self.engine.compile(&*source.text).map_err(|error| Failure::from_parse_error(&error, &source.name))?;
+        ast.set_source(source.name.clone());
+        if let Some((name, position)) = sacred_definition(&ast) {
+            let error = EvalAltResult::ErrorRuntime(sacred_message(name).into(), position);
+            let context = Context { sources: &self.sources, script: &source.name, ast: None };
+            return Err(Failure::from_error(&error, &context));
+        }
+        Ok(Loaded { ast, name: source.name.clone() })
+    }
+
+    /// Evaluates a script; a failure is told by `report` at once.
+    pub fn evaluate(&self, script: &Loaded, report: &dyn Fn(&Failure)) -> Outcome {
+        self.host.add_loop_captures(syntax::loop_captures(&script.ast));
+        let result = if self.host.stopped() { Ok(()) } else { self.run_statements(script) };
+        let written = self.host.flush();
+        // The latch first: whatever the evaluation made of a stop, it is one.
+        if self.host.stopped()
+            && let Some(stop) = self.host.top_stop()
+        {
+            return Outcome::of_stop(stop);
+        }
+        let failure = match (result, written) {
+            (Err(error), _) => {
+                let context = Context { sources: &self.sources, script: &script.name, ast: Some(&script.ast) };
+                Failure::from_error(&error, &context)
+            }
+            (Ok(()), Err(WriteError::Failed(error))) => {
+                Failure::new(format!("print: cannot write to standard output: {}", reason(&error)))
+            }
+            (Ok(()), _) => return Outcome::Finished,
+        };
+        report(&failure);
+        Outcome::Failed(failure.message)
+    }
+
+    // The one way to evaluate with a runtime state of our own, deprecated for others.
+    #[allow(deprecated)]
+    fn run_statements(&self, script: &Loaded) -> Result<(), Box<EvalAltResult>> {
+        let mut global = self.engine.new_global_runtime_state();
+        global.lib.push(script.ast.shared_lib().clone());
+        global.source = script.ast.source().map(Into::into);
+        // From the start, so that handlers see constants that come after their registration.
+        global.constants = Some(rhai::Shared::default());
+        let mut scope = Scope::new();
+        let mut caches = Caches::new();
+        let evaluate = AssertUnwindSafe(|| {
+            self.engine.eval_statements_raw(&mut global, &mut caches, &mut scope, script.ast.statements())
+        });
+        let result = catch_unwind(evaluate).unwrap_or_else(|panic| Err(unwind::panicked(&*panic)));
+        // Handlers may hold what is in them, and dropping a long chain of closures recurses.
+        std::mem::forget((scope, global, caches));
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) => match *error {
+                EvalAltResult::Return(..) => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Calls every handler, until none is left and no signal is pending.
+    ///
+    /// # Returns
+    ///
+    /// The status of the run.
+    pub fn unwind(&self, outcome: &Outcome) -> Status {
+        let bottom = self.host.begin_unwinding();
+        loop {
+            unwind::run_down_to(&self.host, &self.engine, bottom, outcome);
+            // In this phase nothing fails: what cannot be written becomes part of the status.
+            let _ = self.host.flush();
+            if self.host.finish() {
+                break;
+            }
+        }
+        outcome::merge(outcome, &self.host.blemishes(), self.host.settings.reraise)
+    }
+}

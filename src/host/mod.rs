@@ -1,0 +1,661 @@
+//! Floor 1, the state machine: what runs, what ends it, what is to be cleaned up. Knows nothing of Rhai.
+//!
+//! What runs is a stack of frames: the script at the bottom, and above it the handler that runs, if one
+//! does. A handler that calls `scope`, or `h.run()`, has another handler above it. Each frame has a latch
+//! of its own; the one on top decides whether the next operation is allowed.
+
+pub mod exit_stack;
+pub mod outcome;
+pub mod output;
+pub mod running;
+pub mod settings;
+pub mod stop;
+pub mod traps;
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::ops::Deref;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use nix::poll::PollFlags;
+
+use crate::sys::interrupts::{Caught, Interrupts, Sender};
+use crate::sys::signal::Signal;
+use crate::sys::status::{Status, terminate};
+use exit_stack::{EntryId, ExitStack};
+use outcome::{Blemish, Outcome};
+use output::{Fault, Output};
+use settings::Settings;
+use stop::{Phase, Stop};
+use traps::Traps;
+
+/// A user who presses Ctrl-C again within this time has not waited yet.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A handler that runs for longer than this is named.
+const LONG: Duration = Duration::from_secs(10);
+
+/// The clock is read at every so many operations of a handler: a reading costs as much as an operation.
+const OPERATIONS_PER_CLOCK: u32 = 16;
+
+/// What runs a handler needs to be told of it.
+#[derive(Clone, Debug)]
+pub struct HandlerInfo {
+    /// What reports call it.
+    pub name: String,
+    /// How long it may run.
+    pub timeout: Option<Duration>,
+    /// Why the run, or the scope that it belongs to, ends.
+    pub outcome: Option<Outcome>,
+}
+
+#[derive(Debug)]
+struct HandlerFrame {
+    info: HandlerInfo,
+    deadline: Option<Instant>,
+    /// When the line about its long run is due; `None` once it was said.
+    mention: Option<Instant>,
+    started: Instant,
+}
+
+#[derive(Debug)]
+struct Frame {
+    /// `None` for the script.
+    handler: Option<HandlerFrame>,
+    stop: Option<Stop>,
+}
+
+/// The state of a run. `H` is what the exit stack holds.
+pub struct State<H> {
+    /// What the command line said.
+    pub settings: Settings,
+    /// Standard output.
+    pub output: Output,
+    interrupts: Interrupts,
+    frames: RefCell<Vec<Frame>>,
+    /// Whether the top frame has more to look at than the signals: a latched stop, or a clock.
+    attention: Cell<bool>,
+    operations: Cell<u32>,
+    phase: Cell<Phase>,
+    stack: RefCell<ExitStack<H>>,
+    blemishes: RefCell<Vec<Blemish>>,
+    traps: RefCell<Traps>,
+    /// The signal that ended the script, and who sent it.
+    ended_by: Cell<Option<Caught>>,
+    impatience: Cell<Impatience>,
+    output_is_dead: Cell<bool>,
+    output_loss_told: Cell<bool>,
+    directory: RefCell<Rc<Path>>,
+    running: RefCell<running::Running>,
+}
+
+/// How impatient the user is.
+#[derive(Clone, Copy, Default)]
+struct Impatience {
+    /// When the last INT or QUIT that counted came.
+    last: Option<Instant>,
+    /// How many have counted since the one that began the clean-up.
+    count: u32,
+    /// Whether the user was told what runs.
+    told: bool,
+}
+
+/// Why output could not be had from the script's point of view.
+#[derive(Debug)]
+pub enum WriteError {
+    /// The run, or the handler, is stopped.
+    Stopped,
+    /// The write failed.
+    Failed(io::Error),
+}
+
+/// The cheap handle that every builtin holds.
+pub struct Host<H>(Rc<State<H>>);
+
+impl<H> Clone for Host<H> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<H> Deref for Host<H> {
+    type Target = State<H>;
+    fn deref(&self) -> &State<H> {
+        &self.0
+    }
+}
+
+impl<H> Host<H> {
+    /// A run that begins: the five default signals are trapped from here on.
+    ///
+    /// # Errors
+    ///
+    /// The signal handlers could not be installed.
+    pub fn new(settings: Settings, interrupts: Interrupts) -> io::Result<Self> {
+        let traps = Traps::new(interrupts.ignored_at_start());
+        for signal in traps.trapped() {
+            interrupts.catch(signal)?;
+        }
+        interrupts.unblock_all();
+        let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        Ok(Self(Rc::new(State {
+            settings,
+            output: Output::new(),
+            interrupts,
+            frames: RefCell::new(vec![Frame { handler: None, stop: None }]),
+            attention: Cell::new(false),
+            operations: Cell::new(0),
+            phase: Cell::new(Phase::Running),
+            stack: RefCell::default(),
+            blemishes: RefCell::default(),
+            traps: RefCell::new(traps),
+            ended_by: Cell::new(None),
+            impatience: Cell::default(),
+            output_is_dead: Cell::new(false),
+            output_loss_told: Cell::new(false),
+            directory: RefCell::new(directory.into()),
+            running: RefCell::default(),
+        })))
+    }
+}
+
+/// Stopping.
+impl<H> State<H> {
+    /// Whether what runs must stop. Called for every operation of a script, so its usual way is two loads.
+    #[inline]
+    pub fn checkpoint(&self) -> bool {
+        if !self.interrupts.pending() && !self.attention.get() {
+            return false;
+        }
+        self.checkpoint_with_care()
+    }
+
+    #[cold]
+    fn checkpoint_with_care(&self) -> bool {
+        if self.interrupts.pending() {
+            self.look();
+        }
+        if self.top_stop().is_some() {
+            return true;
+        }
+        let operations = self.operations.get().wrapping_add(1);
+        self.operations.set(operations);
+        if operations.is_multiple_of(OPERATIONS_PER_CLOCK) {
+            self.look_at_clock();
+        }
+        self.top_stop().is_some()
+    }
+
+    /// Whether what runs must stop, after a look at everything: for code that waits or acts.
+    pub fn stopped(&self) -> bool {
+        self.look();
+        self.look_at_clock();
+        self.top_stop().is_some()
+    }
+
+    /// Latches a stop of what runs; the first wins.
+    pub fn stop(&self, stop: Stop) {
+        if let Some(frame) = self.frames.borrow_mut().last_mut() {
+            frame.stop.get_or_insert(stop);
+        }
+        self.attention.set(true);
+    }
+
+    /// The stop that is latched for what runs.
+    #[must_use]
+    pub fn top_stop(&self) -> Option<Stop> {
+        self.frames.borrow().last().and_then(|frame| frame.stop)
+    }
+
+    /// Moves what has come into the latches. Leaves the wake pipe empty.
+    fn look(&self) {
+        for caught in self.interrupts.take() {
+            self.catch(caught);
+        }
+        if let Some(fault) = self.output.take_fault() {
+            // Raised by the next flush, unless the reader is gone, which is a signal.
+            let _ = self.meet(fault);
+        }
+    }
+
+    fn catch(&self, caught: Caught) {
+        if self.phase.get() == Phase::Done || !self.traps.borrow().is_trapped(caught.signal) {
+            return;
+        }
+        let running = self.phase.get() == Phase::Running;
+        let (script_goes_on, in_handler) = {
+            let frames = self.frames.borrow();
+            (running && frames.first().is_some_and(|script| script.stop.is_none()), frames.len() > 1)
+        };
+        if script_goes_on {
+            // Below a handler of a `scope` it waits in the script's latch until the handler is done.
+            self.frames.borrow_mut()[0].stop = Some(Stop::Signal(caught.signal));
+            self.ended_by.set(Some(caught));
+            if !in_handler {
+                self.attention.set(true);
+                if is_of_impatience(caught.signal) {
+                    self.impatience.set(Impatience { last: Some(Instant::now()), ..Impatience::default() });
+                }
+                self.announce(caught.signal);
+                return;
+            }
+        } else {
+            self.blemish(Blemish::Signal(caught.signal));
+        }
+        if is_of_impatience(caught.signal) {
+            self.press();
+        }
+    }
+
+    /// Says that the clean-up begins, where there is something to clean up.
+    fn announce(&self, signal: Signal) {
+        let count = self.stack.borrow().len();
+        if count > 0 {
+            let handlers = if count == 1 { "handler" } else { "handlers" };
+            self.say(&format!("{signal}: running {count} exit {handlers}"));
+        }
+    }
+
+    /// An INT or QUIT of an impatient user.
+    fn press(&self) {
+        let now = Instant::now();
+        let mut impatience = self.impatience.get();
+        if impatience.last.is_some_and(|last| now.duration_since(last) < PATIENCE) {
+            return;
+        }
+        impatience.last = Some(now);
+        impatience.count += 1;
+        let running = self.frames.borrow().last().and_then(|f| f.handler.as_ref().map(|h| h.info.name.clone()));
+        if let Some(name) = running {
+            if impatience.told {
+                self.stop(Stop::Interrupted);
+            } else {
+                impatience.told = true;
+                let left = self.stack.borrow().len();
+                self.say(&format!("running exit handler `{name}`, {left} more after it; interrupt again to end it"));
+            }
+        }
+        self.impatience.set(impatience);
+    }
+
+    /// How many presses of an impatient user have counted; a wait for a grace period ends when it grows.
+    #[must_use]
+    pub fn impatience(&self) -> u32 {
+        self.impatience.get().count
+    }
+
+    fn look_at_clock(&self) {
+        let mut frames = self.frames.borrow_mut();
+        let Some(Frame { handler: Some(handler), stop }) = frames.last_mut() else { return };
+        let now = Instant::now();
+        if handler.deadline.is_some_and(|deadline| now >= deadline) {
+            stop.get_or_insert(Stop::TimedOut);
+        }
+        if handler.mention.is_some_and(|mention| now >= mention) {
+            handler.mention = None;
+            let seconds = now.duration_since(handler.started).as_secs();
+            let line = format!("exit handler `{}` has been running for {seconds} s", handler.info.name);
+            drop(frames);
+            self.say(&line);
+        }
+    }
+
+    /// The next time that the clock has something to say.
+    fn alarm(&self) -> Option<Instant> {
+        let frames = self.frames.borrow();
+        let handler = frames.last()?.handler.as_ref()?;
+        // A latched stop makes the deadline old news.
+        let deadline = handler.deadline.filter(|_| frames.last().is_some_and(|f| f.stop.is_none()));
+        [deadline, handler.mention].into_iter().flatten().min()
+    }
+}
+
+fn is_of_impatience(signal: Signal) -> bool {
+    signal == Signal::INT || signal == Signal::QUIT
+}
+
+/// Waiting.
+impl<H> State<H> {
+    /// Waits until one of the descriptors is ready, `until` has passed, or anything was caught, and looks
+    /// at what was. May return for no reason.
+    ///
+    /// # Returns
+    ///
+    /// Which of the descriptors are ready.
+    ///
+    /// # Errors
+    ///
+    /// As poll(2).
+    pub fn block(&self, fds: &[(BorrowedFd<'_>, PollFlags)], until: Option<Instant>) -> io::Result<Vec<bool>> {
+        let until = [until, self.alarm()].into_iter().flatten().min();
+        let ready = self.interrupts.wait(fds, until)?;
+        self.look();
+        self.look_at_clock();
+        Ok(ready)
+    }
+
+    /// Sleeps until then; ends early when what runs must stop.
+    ///
+    /// # Errors
+    ///
+    /// As poll(2).
+    pub fn sleep_until(&self, until: Option<Instant>) -> io::Result<()> {
+        while !self.stopped() && until.is_none_or(|until| Instant::now() < until) {
+            self.block(&[], until)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a read of the descriptor would not block.
+    ///
+    /// # Returns
+    ///
+    /// False if what runs must stop.
+    ///
+    /// # Errors
+    ///
+    /// As poll(2).
+    pub fn wait_readable(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+        loop {
+            if self.stopped() {
+                return Ok(false);
+            }
+            if self.block(&[(fd, PollFlags::POLLIN)], None)? == [true] {
+                return Ok(!self.stopped());
+            }
+        }
+    }
+
+    /// The operating system's side of the signals.
+    pub(crate) fn interrupts(&self) -> &Interrupts {
+        &self.interrupts
+    }
+
+    /// The signal that ended the script, and who sent it.
+    #[must_use]
+    pub fn ended_by(&self) -> Option<(Signal, Sender)> {
+        self.ended_by.get().map(|caught| (caught.signal, caught.sender))
+    }
+}
+
+/// Handlers.
+impl<H> State<H> {
+    /// Puts a handler on the exit stack.
+    pub fn register(&self, handler: H) -> EntryId {
+        let id = self.stack.borrow_mut().push(handler);
+        self.warn_of_untrapped();
+        id
+    }
+
+    /// Looks at the exit stack. Nothing that is called meanwhile may register.
+    pub fn stack<T>(&self, look: impl FnOnce(&mut ExitStack<H>) -> T) -> T {
+        look(&mut self.stack.borrow_mut())
+    }
+
+    /// Begins a handler: from now on the latch is its own.
+    pub fn enter(&self, info: HandlerInfo) {
+        let started = Instant::now();
+        let deadline = info.timeout.or(self.settings.handler_timeout).and_then(|limit| started.checked_add(limit));
+        let handler = HandlerFrame { info, deadline, mention: Some(started + LONG), started };
+        self.frames.borrow_mut().push(Frame { handler: Some(handler), stop: None });
+        self.attention.set(true);
+    }
+
+    /// Ends the handler that runs.
+    ///
+    /// # Returns
+    ///
+    /// What stopped it, if anything did.
+    pub fn leave(&self) -> Option<Stop> {
+        // A signal that came before the end belongs to it.
+        self.look();
+        let mut frames = self.frames.borrow_mut();
+        let frame = frames.pop()?;
+        let attention = frames.last().is_some_and(|below| below.stop.is_some() || below.handler.is_some());
+        self.attention.set(attention);
+        frame.stop
+    }
+
+    /// Whether a handler runs.
+    #[must_use]
+    pub fn in_handler(&self) -> bool {
+        self.frames.borrow().len() > 1
+    }
+
+    /// Why the run, or the scope that the running handler belongs to, ends; `None` where no handler runs.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.frames.borrow().last().and_then(|frame| frame.handler.as_ref()?.info.outcome.clone())
+    }
+
+    /// Notes something that a status of 0 must tell of.
+    pub fn blemish(&self, blemish: Blemish) {
+        self.blemishes.borrow_mut().push(blemish);
+    }
+
+    /// What the clean-up has left to tell.
+    #[must_use]
+    pub fn blemishes(&self) -> Vec<Blemish> {
+        self.blemishes.borrow().clone()
+    }
+
+    /// Where the run is.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// Takes the script's latch: from here on handlers run, and signals are noted.
+    ///
+    /// # Returns
+    ///
+    /// The mark below everything on the stack.
+    pub fn begin_unwinding(&self) -> EntryId {
+        self.phase.set(Phase::Unwinding);
+        if let Some(script) = self.frames.borrow_mut().first_mut() {
+            script.stop = None;
+        }
+        self.attention.set(false);
+        EntryId::BOTTOM
+    }
+
+    /// Ends the run if nothing is left to do.
+    ///
+    /// # Returns
+    ///
+    /// Whether it is done.
+    pub fn finish(&self) -> bool {
+        self.look();
+        let done = self.stack.borrow().is_empty();
+        if done {
+            self.phase.set(Phase::Done);
+        }
+        done
+    }
+}
+
+/// Output.
+impl<H> State<H> {
+    /// Prints a line on standard output.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`]; never while the clean-up runs.
+    pub fn print(&self, text: &str) -> Result<(), WriteError> {
+        if self.output_is_dead.get() {
+            return Ok(());
+        }
+        if self.output.print(text, || self.interrupts.waker()) { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes what was printed.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`]; never while the clean-up runs.
+    pub fn flush(&self) -> Result<(), WriteError> {
+        loop {
+            match self.output.write_some() {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(fault) => return self.meet(fault),
+            }
+            if self.phase.get() == Phase::Running && self.stopped() {
+                return Err(WriteError::Stopped);
+            }
+            let stdout = io::stdout();
+            if self.block(&[(stdout.as_fd(), PollFlags::POLLOUT)], None).is_err() || self.top_stop().is_some() {
+                return Err(WriteError::Stopped);
+            }
+        }
+    }
+
+    /// Draws the consequence of output that did not reach its reader.
+    fn meet(&self, fault: Fault) -> Result<(), WriteError> {
+        if matches!(fault, Fault::Closed) {
+            self.output_is_dead.set(true);
+        }
+        match fault {
+            Fault::Closed if self.cleaning_up() => Ok(()),
+            Fault::Closed if self.traps.borrow().is_trapped(Signal::PIPE) => {
+                self.catch(Caught { signal: Signal::PIPE, sender: Sender::Process });
+                Err(WriteError::Stopped)
+            }
+            // What a program does that leaves PIPE alone.
+            Fault::Closed => terminate(Status::Signal(Signal::PIPE)),
+            Fault::Failed(error) if self.cleaning_up() => {
+                if !self.output_loss_told.replace(true) {
+                    self.blemish(Blemish::Failure);
+                    self.complain(&format!("cannot write to standard output: {}", reason(&error)));
+                }
+                Ok(())
+            }
+            Fault::Failed(error) => Err(WriteError::Failed(error)),
+        }
+    }
+
+    fn cleaning_up(&self) -> bool {
+        self.in_handler() || self.phase.get() != Phase::Running
+    }
+
+    /// Writes text to standard error as it is, after what was printed.
+    pub fn write_stderr(&self, text: &str) {
+        // What cannot be printed is met by the next flush of the script.
+        let _ = self.output.write_some();
+        output::write_stderr(text);
+    }
+
+    /// Says a line of stagesh's own, unless `--quiet`.
+    pub fn say(&self, line: &str) {
+        if !self.settings.quiet {
+            self.complain(line);
+        }
+    }
+
+    /// Says a line of stagesh's own that `--quiet` does not silence: an error.
+    pub fn complain(&self, line: &str) {
+        self.write_stderr(&format!("{} {line}\n", self.settings.style.name("stagesh:")));
+    }
+}
+
+/// The text of an error of the operating system without its number, in lower case.
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+/// Traps.
+impl<H> State<H> {
+    /// Traps the signals as well; the first call takes charge.
+    ///
+    /// # Errors
+    ///
+    /// A handler could not be installed.
+    pub fn trap(&self, signals: &[Signal]) -> io::Result<()> {
+        self.change_traps(|traps| traps.trap(signals))
+    }
+
+    /// Gives the signals back, or all of them; the first call takes charge of the five.
+    ///
+    /// # Errors
+    ///
+    /// A handler could not be installed.
+    pub fn untrap(&self, signals: Option<&[Signal]>) -> io::Result<()> {
+        self.change_traps(|traps| traps.untrap(signals))
+    }
+
+    /// The signals that are trapped, in the order of their numbers.
+    #[must_use]
+    pub fn trapped(&self) -> Vec<Signal> {
+        self.traps.borrow().trapped().collect()
+    }
+
+    fn change_traps(&self, change: impl FnOnce(&mut Traps)) -> io::Result<()> {
+        // What has come belongs to the traps as they were.
+        self.look();
+        let before = self.traps.borrow().clone();
+        change(&mut self.traps.borrow_mut());
+        let after = self.traps.borrow().clone();
+        for signal in after.trapped().filter(|signal| !before.is_trapped(*signal)) {
+            self.interrupts.catch(signal)?;
+        }
+        for signal in before.trapped().filter(|signal| !after.is_trapped(*signal)) {
+            self.interrupts.release(signal);
+        }
+        self.warn_of_untrapped();
+        Ok(())
+    }
+
+    fn warn_of_untrapped(&self) {
+        if self.traps.borrow().has_nothing_to_say() || self.stack.borrow().is_empty() {
+            return;
+        }
+        let missing = self.traps.borrow_mut().take_warning();
+        if let Some(missing) = missing {
+            let names: Vec<_> = missing.iter().map(|s| s.name()).collect();
+            let verb = if names.len() == 1 { "is" } else { "are" };
+            self.say(&format!(
+                "{} {verb} not trapped any more and would skip the handlers; trap() adds them",
+                names.join(", ")
+            ));
+        }
+    }
+}
+
+/// The working directory.
+impl<H> State<H> {
+    /// The working directory that the script believes in; it may have been removed.
+    #[must_use]
+    pub fn directory(&self) -> Rc<Path> {
+        Rc::clone(&self.directory.borrow())
+    }
+
+    /// Changes the working directory.
+    ///
+    /// # Errors
+    ///
+    /// As chdir(2).
+    pub fn change_directory(&self, path: &Path) -> io::Result<()> {
+        std::env::set_current_dir(path)?;
+        // As the kernel names it: without links and `..`.
+        *self.directory.borrow_mut() = std::env::current_dir()?.into();
+        Ok(())
+    }
+
+    /// Goes to a directory, or the nearest above it that still exists.
+    pub fn return_to(&self, directory: &Rc<Path>) {
+        for ancestor in directory.ancestors() {
+            if std::env::set_current_dir(ancestor).is_ok() {
+                *self.directory.borrow_mut() =
+                    if ancestor == &**directory { Rc::clone(directory) } else { ancestor.into() };
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Standard output and standard error, checked.
+//!
+//! Output is collected and written when something else is about to be seen: see [`Output::print`]. A
+//! thread writes what is left after a tenth of a second, so that a reader never waits longer for a line,
+//! whatever the script does. It is started by the first line that has to wait.
+
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::sys::interrupts::Waker;
+use crate::sys::quiet_write;
+
+/// A line reaches its reader within this time.
+const LATEST: Duration = Duration::from_millis(100);
+
+/// More than this is not collected: larger writes gain nothing.
+const FULL: usize = 64 * 1024;
+
+/// What a pipe that polls as writable takes without blocking. Source: POSIX `PIPE_BUF` on Linux.
+const CHUNK: usize = 4096;
+
+/// Why output did not reach its reader.
+#[derive(Debug)]
+pub enum Fault {
+    /// The reader went away.
+    Closed,
+    /// The write failed.
+    Failed(io::Error),
+}
+
+impl Fault {
+    fn from_error(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe { Self::Closed } else { Self::Failed(error) }
+    }
+}
+
+#[derive(Default)]
+struct State {
+    buffer: Vec<u8>,
+    /// When the oldest line in the buffer was printed.
+    since: Option<Instant>,
+    last_write: Option<Instant>,
+    /// A fault that the thread met and nobody has been told of.
+    fault: Option<Fault>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    filled: Condvar,
+}
+
+/// Standard output.
+pub struct Output {
+    shared: Arc<Shared>,
+    terminal: bool,
+    thread: std::cell::Cell<bool>,
+}
+
+impl Output {
+    /// The standard output of the process.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            shared: Arc::new(Shared { state: Mutex::default(), filled: Condvar::new() }),
+            terminal: io::stdout().is_terminal(),
+            thread: std::cell::Cell::new(false),
+        }
+    }
+
+    /// Collects a line.
+    ///
+    /// # Returns
+    ///
+    /// Whether it should be written at once: on a terminal, when much was collected, and when nothing was
+    /// written for a while, which spares short scripts the thread.
+    pub fn print(&self, text: &str, waker: impl FnOnce() -> io::Result<Waker>) -> bool {
+        let mut state = self.lock();
+        state.buffer.extend_from_slice(text.as_bytes());
+        state.buffer.push(b'\n');
+        if self.terminal || state.buffer.len() >= FULL {
+            return true;
+        }
+        if state.since.is_some() {
+            return false;
+        }
+        let now = Instant::now();
+        if state.last_write.is_none_or(|last| now.duration_since(last) >= LATEST) {
+            return true;
+        }
+        state.since = Some(now);
+        drop(state);
+        if !self.thread.replace(true) {
+            let started = waker().and_then(|waker| {
+                let shared = Arc::clone(&self.shared);
+                std::thread::Builder::new().name("flush".into()).spawn(move || flush_late(&shared, &waker))
+            });
+            // Without a thread every line is written at once.
+            return started.is_err();
+        }
+        self.shared.filled.notify_one();
+        false
+    }
+
+    /// Whether something is collected.
+    pub fn is_empty(&self) -> bool {
+        self.lock().buffer.is_empty()
+    }
+
+    /// Writes what can be written now.
+    ///
+    /// # Returns
+    ///
+    /// Whether all was written.
+    ///
+    /// # Errors
+    ///
+    /// The fault of this write, or of one that the thread made; what was collected is dropped with it.
+    pub fn write_some(&self) -> Result<bool, Fault> {
+        let mut state = self.lock();
+        if let Some(fault) = state.fault.take() {
+            return Err(fault);
+        }
+        drain(&mut state)
+    }
+
+    /// Takes the fault that the thread met, if it met one.
+    pub fn take_fault(&self) -> Option<Fault> {
+        self.lock().fault.take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Writes from the buffer for as long as that does not block.
+fn drain(state: &mut State) -> Result<bool, Fault> {
+    let mut written = 0;
+    let mut result = Ok(true);
+    while written < state.buffer.len() {
+        if !writable(io::stdout().as_fd()) {
+            result = Ok(false);
+            break;
+        }
+        let end = state.buffer.len().min(written + CHUNK);
+        match quiet_write::write(io::stdout(), &state.buffer[written..end]) {
+            Ok(count) => written += count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => {
+                result = Err(Fault::from_error(error));
+                written = state.buffer.len();
+            }
+        }
+    }
+    if written > 0 {
+        state.buffer.drain(..written);
+        state.last_write = Some(Instant::now());
+    }
+    state.since = if state.buffer.is_empty() { None } else { state.since.or_else(|| Some(Instant::now())) };
+    result
+}
+
+fn writable(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
+    // A descriptor that cannot be polled, or is closed, is written to for its error.
+    !matches!(poll(&mut fds, PollTimeout::ZERO), Ok(0))
+}
+
+/// The thread: writes what has waited for long enough.
+fn flush_late(shared: &Shared, waker: &Waker) {
+    let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let Some(since) = state.since else {
+            state = shared.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        };
+        let left = LATEST.saturating_sub(since.elapsed());
+        if !left.is_zero() {
+            state = shared.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            continue;
+        }
+        match drain(&mut state) {
+            Ok(true) => {}
+            // The reader is slow: wait for it without the lock, so that the script can go on printing.
+            Ok(false) => {
+                drop(state);
+                let stdout = io::stdout();
+                let mut fds = [PollFd::new(stdout.as_fd(), PollFlags::POLLOUT)];
+                let _ = poll(&mut fds, PollTimeout::NONE);
+                state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+            }
+            Err(fault) => {
+                state.fault = Some(fault);
+                waker.wake();
+            }
+        }
+    }
+}
+
+/// Writes a line to standard error. One that is dead or full is no matter: there is nowhere left to say so.
+pub fn write_stderr(line: &str) {
+    let mut bytes = line.as_bytes();
+    while !bytes.is_empty() {
+        match quiet_write::write(io::stderr(), bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let stderr = io::stderr();
+                let mut fds = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+                let _ = poll(&mut fds, PollTimeout::NONE);
+            }
+            Err(_) => return,
+        }
+    }
+}

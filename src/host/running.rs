@@ -1,0 +1,247 @@
+//! Commands that run, and who is sent which signal when what runs is stopped.
+//!
+//! A process is found by descent, not by its group alone: the host adopts what its descendants leave
+//! behind, and looks again until nothing of the command is left. Where there is no /proc, the group of the
+//! command must do.
+
+use std::collections::HashSet;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::PollFlags;
+
+use super::State;
+use super::stop::Stop;
+use crate::sys::interrupts::Sender;
+use crate::sys::process::{self, Child, Ended, Group, Spawn};
+use crate::sys::signal::Signal;
+use crate::sys::tree::{self, Entry};
+
+/// A pipe that a process left behind holds open is read for this long without news, then let go.
+const NO_NEWS: Duration = Duration::from_millis(500);
+
+/// How long to wait for the kernel to remove what was killed; a process stuck in the kernel takes longer.
+const KILLED: Duration = Duration::from_secs(2);
+
+/// A pause between looks at what was killed, for the deaths that the kernel does not report to us.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// The children that are not reaped yet.
+#[derive(Debug, Default)]
+pub struct Running {
+    children: Vec<i32>,
+    prepared: bool,
+}
+
+/// A command that has come to its end.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub ended: Ended,
+    /// What it wrote to a captured standard output.
+    pub stdout: Vec<u8>,
+    /// It was killed because it wanted the terminal, by this signal.
+    pub wanted_terminal: Option<Signal>,
+}
+
+/// The moment a command was started, in the clock by which the kernel tells when a process began.
+#[derive(Clone, Copy, Debug)]
+struct Birth(u64);
+
+impl Birth {
+    fn now() -> Self {
+        // The kernel counts in hundredths of a second since boot, whatever its own tick is.
+        #[cfg(target_os = "linux")]
+        if let Ok(time) = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME) {
+            let ticks = time.tv_sec() * 100 + time.tv_nsec() / 10_000_000;
+            return Self(u64::try_from(ticks).unwrap_or(0));
+        }
+        Self(0)
+    }
+}
+
+impl<H> State<H> {
+    /// Starts a command and waits for its end; when what runs is stopped, so is the command, and nothing of
+    /// it is left.
+    ///
+    /// # Errors
+    ///
+    /// As posix_spawn(3) and poll(2).
+    pub fn supervise(&self, spawn: Spawn<'_>) -> io::Result<Finished> {
+        if !std::mem::replace(&mut self.running.borrow_mut().prepared, true) {
+            self.interrupts().watch_children()?;
+            process::adopt_orphans();
+        }
+        let birth = Birth::now();
+        let mut child = Child::spawn(spawn)?;
+        let pid = child.pid();
+        self.running.borrow_mut().children.push(pid);
+        let result = self.follow(&mut child, birth);
+        self.running.borrow_mut().children.retain(|known| *known != pid);
+        result
+    }
+
+    fn follow(&self, child: &mut Child, birth: Birth) -> io::Result<Finished> {
+        let mut pipe = child.take_stdout();
+        if let Some(pipe) = &pipe {
+            fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        }
+        let mut finished = Finished { ended: Ended::Exited(0), stdout: Vec::new(), wanted_terminal: None };
+        loop {
+            // The order matters: the look empties the wake pipe, so that a death after the reaping wakes us.
+            if self.stopped() {
+                finished.ended = self.interrupt(child, birth)?;
+                return Ok(finished);
+            }
+            if let Some(ended) = child.try_wait() {
+                finished.ended = ended;
+                break;
+            }
+            self.reap();
+            if child.group() == Group::Own
+                && let Some(signal @ (Signal::TTIN | Signal::TTOU)) = child.stopped_by()
+            {
+                finished.wanted_terminal = Some(signal);
+                finished.ended = self.kill(child, birth)?;
+                return Ok(finished);
+            }
+            let fds: Vec<_> = pipe.iter().map(|fd| (fd.as_fd(), PollFlags::POLLIN)).collect();
+            let ready = self.block(&fds, None)?;
+            if ready == [true] && !read_some(&mut pipe, &mut finished.stdout)? {
+                pipe = None;
+            }
+        }
+        // The command has ended; what it left behind may hold the pipe open.
+        while let Some(fd) = pipe.as_ref() {
+            let until = Instant::now() + NO_NEWS;
+            let ready = self.block(&[(fd.as_fd(), PollFlags::POLLIN)], Some(until))?;
+            if self.stopped() {
+                break;
+            }
+            if ready == [true] {
+                if !read_some(&mut pipe, &mut finished.stdout)? {
+                    break;
+                }
+            } else if Instant::now() >= until {
+                break;
+            }
+        }
+        Ok(finished)
+    }
+
+    /// Reaps what was adopted and has ended.
+    fn reap(&self) {
+        let running = self.running.borrow();
+        process::reap_orphans(&|pid| running.children.contains(&pid));
+    }
+
+    /// Sends the stop to the command and all that it started, and waits until nothing of it is left: for
+    /// the grace period, or until the user is impatient; then kills.
+    fn interrupt(&self, child: &mut Child, birth: Birth) -> io::Result<Ended> {
+        let (signal, sender) = match (self.top_stop(), self.ended_by()) {
+            (Some(Stop::Signal(_)), Some(ended_by)) => ended_by,
+            _ => (Signal::TERM, Sender::Process),
+        };
+        // What is in the terminal's foreground group has a signal of the terminal already.
+        let has_it = |group: Group| sender == Sender::Kernel && group == Group::Shared;
+        let own_group = nix::unistd::getpgrp().as_raw();
+        let mut told = HashSet::new();
+        // At once, before the look around that takes longer.
+        let start = tree::lookup(child.pid()).map_or(0, |entry| entry.start);
+        if child.try_wait().is_none() {
+            told.insert((child.pid(), start));
+            if !has_it(child.group()) {
+                process::signal_process(child.pid(), signal);
+            }
+        }
+        let deadline = Instant::now() + self.settings.grace;
+        let patience = self.impatience();
+        loop {
+            let ended = child.try_wait();
+            self.reap();
+            let family = self.family(child, birth);
+            for entry in &family {
+                let group = if entry.group == own_group { Group::Shared } else { Group::Own };
+                if told.insert((entry.pid, entry.start)) && !has_it(group) {
+                    process::signal_process(entry.pid, signal);
+                }
+                if entry.stopped {
+                    process::signal_process(entry.pid, Signal::CONT);
+                }
+            }
+            if let Some(ended) = ended.filter(|_| family.is_empty()) {
+                return Ok(ended);
+            }
+            if Instant::now() >= deadline || self.impatience() != patience {
+                return self.kill(child, birth);
+            }
+            self.block(&[], Some(deadline))?;
+        }
+    }
+
+    /// Kills the command and all that it started, until nothing of it is left.
+    fn kill(&self, child: &mut Child, birth: Birth) -> io::Result<Ended> {
+        let deadline = Instant::now() + KILLED;
+        loop {
+            let ended = child.try_wait();
+            self.reap();
+            let family = self.family(child, birth);
+            if ended.is_none() {
+                process::signal_process(child.pid(), Signal::KILL);
+                if child.group() == Group::Own {
+                    process::signal_group(child.pid(), Signal::KILL);
+                }
+            }
+            for entry in &family {
+                process::signal_process(entry.pid, Signal::KILL);
+            }
+            let now = Instant::now();
+            if (ended.is_some() && family.is_empty()) || now >= deadline {
+                return Ok(ended.unwrap_or(Ended::Killed(Signal::KILL.number())));
+            }
+            self.block(&[], Some(now + LOOK_AGAIN))?;
+        }
+    }
+
+    /// What the command started and is alive: its descendants, and what we adopted since it was started.
+    /// What left our session did so on purpose.
+    fn family(&self, child: &Child, birth: Birth) -> Vec<Entry> {
+        let all = tree::snapshot();
+        let me = nix::unistd::getpid().as_raw();
+        let Some(session) = all.iter().find(|entry| entry.pid == me).map(|entry| entry.session) else {
+            return Vec::new();
+        };
+        let running = self.running.borrow();
+        let mut roots = vec![child.pid()];
+        let orphans = all
+            .iter()
+            .filter(|entry| entry.parent == me && !running.children.contains(&entry.pid) && entry.start >= birth.0);
+        let orphans: Vec<Entry> = orphans.copied().collect();
+        roots.extend(orphans.iter().map(|entry| entry.pid));
+        let mut family = tree::descendants(&all, &roots);
+        family.extend(orphans);
+        family.retain(|entry| !entry.zombie && entry.session == session);
+        family
+    }
+}
+
+/// Reads what is there.
+///
+/// # Returns
+///
+/// False at the end of the pipe.
+fn read_some(pipe: &mut Option<OwnedFd>, into: &mut Vec<u8>) -> io::Result<bool> {
+    let Some(fd) = pipe else { return Ok(false) };
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        match nix::unistd::read(&*fd, &mut buffer) {
+            Ok(0) => return Ok(false),
+            Ok(count) => into.extend_from_slice(&buffer[..count]),
+            Err(nix::errno::Errno::EAGAIN) => return Ok(true),
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! stagesh runs Rhai scripts that work in stages and must clean up after themselves.
+//!
+//! The crate is built in floors; imports go down only (`docs/architecture.md`):
+//!
+//! 1. [`sys`]: the operating system.
+//! 2. [`host`]: the state machine of a run.
+//! 3. [`builtins`]: what scripts can call.
+//! 4. [`engine`]: Rhai assembled: load, run, unwind.
+//! 5. [`cli`]: what a person types and reads.
+
+pub mod builtins;
+pub mod cli;
+pub mod engine;
+pub mod host;
+pub mod sys;

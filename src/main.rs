@@ -1,0 +1,5 @@
+//! The `stagesh` command.
+
+fn main() -> ! {
+    stagesh::sys::status::terminate(stagesh::cli::main())
+}

@@ -1,0 +1,218 @@
+//! Where signals enter the process, and where blocking code waits for them.
+//!
+//! A handler stores who sent the signal, then writes a byte to the wake pipe, then sets a flag: in this
+//! order. The flag is for code that runs (one load for each operation of a script); code that waits polls
+//! the pipe and never looks at the flag, because a reader that is woken by the byte may come before it.
+//! Nothing is decided in a handler.
+
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::SigSet;
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::WithOrigin;
+use signal_hook::low_level::siginfo::Cause;
+
+use super::signal::{Signal, SignalSet};
+
+/// Who sent a signal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sender {
+    /// The kernel: on a terminal, a key that was pressed or a line that was hung up. The whole foreground
+    /// process group has it too.
+    Kernel,
+    /// A process, by `kill` and its like: nobody else has it.
+    Process,
+}
+
+/// A signal that was caught.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Caught {
+    /// Which one.
+    pub signal: Signal,
+    /// Who sent it.
+    pub sender: Sender,
+}
+
+/// The signals of this process: which are caught, and what has come.
+pub struct Interrupts {
+    delivery: RefCell<SignalDelivery<UnixStream, WithOrigin>>,
+    pending: Arc<AtomicBool>,
+    wake: UnixStream,
+    ignored_at_start: SignalSet,
+    installed: RefCell<Vec<(Signal, Arc<AtomicBool>)>>,
+    watches_children: std::cell::Cell<bool>,
+}
+
+/// Lets another thread wake the one that waits in [`Interrupts::wait`].
+#[derive(Clone)]
+pub struct Waker {
+    pending: Arc<AtomicBool>,
+    wake: Arc<UnixStream>,
+}
+
+impl Waker {
+    /// Makes the next look of the interpreter, or its wait, find that something happened.
+    pub fn wake(&self) {
+        let _ = nix::unistd::write(self.wake.as_fd(), b"w");
+        self.pending.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Interrupts {
+    /// Prepares to catch signals and empties the signal mask, so that a blocked signal that was
+    /// inherited changes nothing. No signal is caught yet.
+    ///
+    /// # Errors
+    ///
+    /// The wake pipe could not be made.
+    pub fn new() -> io::Result<Self> {
+        let (read, write) = UnixStream::pair()?;
+        read.set_nonblocking(true)?;
+        write.set_nonblocking(true)?;
+        let wake = write.try_clone()?;
+        let delivery = SignalDelivery::with_pipe(read, write, WithOrigin::default(), std::iter::empty::<i32>())?;
+        Ok(Self {
+            delivery: RefCell::new(delivery),
+            pending: Arc::new(AtomicBool::new(false)),
+            wake,
+            ignored_at_start: ignored_signals(),
+            installed: RefCell::default(),
+            watches_children: std::cell::Cell::new(false),
+        })
+    }
+
+    /// Empties the signal mask of the calling thread. Source: `pthread_sigmask(3)`.
+    pub fn unblock_all(&self) {
+        // Fails for a bad argument only.
+        let _ = SigSet::empty().thread_set_mask();
+    }
+
+    /// The signals that were ignored when the process started; PIPE is never among them, because Rust's
+    /// runtime ignores it before `main` and hides what it was.
+    #[must_use]
+    pub fn ignored_at_start(&self) -> SignalSet {
+        self.ignored_at_start
+    }
+
+    /// From now on the signal is caught.
+    ///
+    /// # Errors
+    ///
+    /// The handler could not be installed.
+    pub fn catch(&self, signal: Signal) -> io::Result<()> {
+        let mut installed = self.installed.borrow_mut();
+        if let Some((_, default)) = installed.iter().find(|(s, _)| *s == signal) {
+            default.store(false, Ordering::SeqCst);
+            return Ok(());
+        }
+        let default = Arc::new(AtomicBool::new(false));
+        // The first action decides, in the handler itself, whether the process dies by the signal.
+        signal_hook::flag::register_conditional_default(signal.number(), Arc::clone(&default))?;
+        self.delivery.borrow().handle().add_signal(signal.number())?;
+        signal_hook::flag::register(signal.number(), Arc::clone(&self.pending))?;
+        installed.push((signal, default));
+        Ok(())
+    }
+
+    /// Gives the signal back to its default: the process dies by the next one.
+    pub fn release(&self, signal: Signal) {
+        if let Some((_, default)) = self.installed.borrow().iter().find(|(s, _)| *s == signal) {
+            default.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// From now on the end of a child wakes [`Interrupts::wait`].
+    ///
+    /// # Errors
+    ///
+    /// The handler could not be installed.
+    pub fn watch_children(&self) -> io::Result<()> {
+        if !self.watches_children.replace(true) {
+            // Installing a handler also ends an inherited ignoring of CHLD, under which nobody is reaped.
+            signal_hook::low_level::pipe::register(Signal::CHLD.number(), self.wake.try_clone()?)?;
+        }
+        Ok(())
+    }
+
+    /// Whether something was caught since the last [`Interrupts::take`]; for code that runs.
+    #[inline]
+    pub fn pending(&self) -> bool {
+        self.pending.load(Ordering::Relaxed)
+    }
+
+    /// Takes what was caught, by number.
+    pub fn take(&self) -> Vec<Caught> {
+        self.pending.store(false, Ordering::SeqCst);
+        let mut delivery = self.delivery.borrow_mut();
+        delivery
+            .pending()
+            .filter_map(|origin| {
+                let signal = Signal::from_number(i64::from(origin.signal)).ok()?;
+                let sender = if origin.cause == Cause::Kernel { Sender::Kernel } else { Sender::Process };
+                Some(Caught { signal, sender })
+            })
+            .collect()
+    }
+
+    /// Something with which another thread wakes this one.
+    ///
+    /// # Errors
+    ///
+    /// No file descriptor was to be had.
+    pub fn waker(&self) -> io::Result<Waker> {
+        Ok(Waker { pending: Arc::clone(&self.pending), wake: Arc::new(self.wake.try_clone()?) })
+    }
+
+    /// Waits until a signal or a child's end comes, one of the descriptors is ready, or `until` has passed.
+    /// May return for no reason. The caller takes what was caught.
+    ///
+    /// # Returns
+    ///
+    /// Which of the descriptors are ready.
+    ///
+    /// # Errors
+    ///
+    /// As poll(2).
+    pub fn wait(&self, fds: &[(BorrowedFd<'_>, PollFlags)], until: Option<Instant>) -> io::Result<Vec<bool>> {
+        let delivery = self.delivery.borrow();
+        let mut polled = Vec::with_capacity(fds.len() + 1);
+        polled.push(PollFd::new(delivery.get_read().as_fd(), PollFlags::POLLIN));
+        polled.extend(fds.iter().map(|(fd, flags)| PollFd::new(*fd, *flags)));
+        match poll(&mut polled, timeout(until)) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let ready = polled[1..].iter().map(|fd| fd.any().unwrap_or(true)).collect();
+        Ok(ready)
+    }
+}
+
+/// The time until then as poll takes it, rounded up, so that a wait never ends before its time.
+fn timeout(until: Option<Instant>) -> PollTimeout {
+    let Some(until) = until else { return PollTimeout::NONE };
+    let left = until.saturating_duration_since(Instant::now());
+    let millis = left.as_nanos().div_ceil(1_000_000);
+    PollTimeout::try_from(i32::try_from(millis).unwrap_or(i32::MAX)).unwrap_or(PollTimeout::MAX)
+}
+
+/// The signals that the process ignores now. Source: proc(5), `SigIgn`. Elsewhere the answer would need
+/// sigaction(2), which no safe function asks: there, nothing counts as ignored.
+fn ignored_signals() -> SignalSet {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let bits = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+        .unwrap_or(0);
+    let mut set = SignalSet::from_bits(bits);
+    set.remove(Signal::PIPE);
+    set
+}

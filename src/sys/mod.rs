@@ -1,0 +1,9 @@
+//! Floor 0, the operating system: signals, children, terminals, the end of the process. Knows nothing of Rhai.
+
+pub mod interrupts;
+pub mod process;
+pub mod quiet_write;
+pub mod signal;
+pub mod status;
+pub mod terminal;
+pub mod tree;

@@ -1,0 +1,272 @@
+//! A child process: start it, signal it, learn how it ended.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::{kill, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
+
+use super::signal::Signal;
+
+/// How a process ended: its wait status. Source: wait(2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// It exited with this code.
+    Exited(i32),
+    /// This signal killed it; real-time signals have numbers only.
+    Killed(i32),
+}
+
+impl Ended {
+    /// Whether it exited with 0.
+    #[must_use]
+    pub fn success(self) -> bool {
+        self == Self::Exited(0)
+    }
+
+    /// The code as a shell gives it: n, or 128 + n for a death by signal n.
+    #[must_use]
+    pub fn code(self) -> i32 {
+        match self {
+            Self::Exited(code) => code,
+            Self::Killed(signal) => 128 + signal,
+        }
+    }
+
+    /// The signal that killed it: its name, or its number where it has none.
+    #[must_use]
+    pub fn signal_name(self) -> Option<String> {
+        match self {
+            Self::Exited(_) => None,
+            Self::Killed(number) => {
+                Some(Signal::from_number(i64::from(number)).map_or(number.to_string(), |s| s.to_string()))
+            }
+        }
+    }
+}
+
+/// The process group that a child gets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Group {
+    /// The host's own: the terminal's keys reach it, and it may read the terminal.
+    Shared,
+    /// One of its own: the terminal's signals do not reach it.
+    Own,
+}
+
+/// Where a stream of a child comes from or goes to.
+#[derive(Debug)]
+pub enum Stream {
+    /// The host's own.
+    Inherit,
+    /// Nothing.
+    Null,
+    /// A pipe whose other end the host has.
+    Pipe,
+}
+
+impl From<Stream> for Stdio {
+    fn from(stream: Stream) -> Self {
+        match stream {
+            Stream::Inherit => Self::inherit(),
+            Stream::Null => Self::null(),
+            Stream::Pipe => Self::piped(),
+        }
+    }
+}
+
+/// What to start.
+#[derive(Debug)]
+pub struct Spawn<'a> {
+    /// The program's file.
+    pub program: &'a Path,
+    /// The name it is called by and its arguments.
+    pub words: &'a [OsString],
+    /// Its whole environment.
+    pub env: &'a [(OsString, OsString)],
+    /// Its process group.
+    pub group: Group,
+    /// Its standard input.
+    pub stdin: Stream,
+    /// Its standard output.
+    pub stdout: Stream,
+    /// Its standard error.
+    pub stderr: Stream,
+}
+
+/// A child that was started and is not yet reaped, or is.
+#[derive(Debug)]
+pub struct Child {
+    inner: std::process::Child,
+    group: Group,
+    ended: Option<Ended>,
+}
+
+impl Child {
+    /// Starts the program.
+    ///
+    /// # Errors
+    ///
+    /// As posix_spawn(3).
+    pub fn spawn(spawn: Spawn<'_>) -> io::Result<Self> {
+        let mut command = Command::new(spawn.program);
+        if let Some((name, args)) = spawn.words.split_first() {
+            command.arg0(name).args(args);
+        }
+        command.env_clear().envs(spawn.env.iter().map(|(k, v)| (k, v)));
+        command.stdin(spawn.stdin).stdout(spawn.stdout).stderr(spawn.stderr);
+        if spawn.group == Group::Own {
+            command.process_group(0);
+        }
+        Ok(Self { inner: command.spawn()?, group: spawn.group, ended: None })
+    }
+
+    /// Its process number. After it was reaped another process may have it.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.inner.id()).expect("a pid is a pid_t")
+    }
+
+    /// The group it was started in.
+    #[must_use]
+    pub fn group(&self) -> Group {
+        self.group
+    }
+
+    /// The read end of its standard output, once.
+    pub fn take_stdout(&mut self) -> Option<OwnedFd> {
+        self.inner.stdout.take().map(OwnedFd::from)
+    }
+
+    /// Reaps it if it has ended.
+    pub fn try_wait(&mut self) -> Option<Ended> {
+        if self.ended.is_none() {
+            self.ended = match self.inner.try_wait() {
+                Ok(None) => None,
+                Ok(Some(status)) => Some(match status.signal() {
+                    Some(signal) => Ended::Killed(signal),
+                    None => Ended::Exited(status.code().unwrap_or(1)),
+                }),
+                // Nobody else reaps our children; should the kernel not know it, it is gone.
+                Err(_) => Some(Ended::Exited(1)),
+            };
+        }
+        self.ended
+    }
+
+    /// The signal that has stopped it since the last call, if one has.
+    #[must_use]
+    pub fn stopped_by(&self) -> Option<Signal> {
+        let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG;
+        match waitid(Id::Pid(Pid::from_raw(self.pid())), flags) {
+            Ok(WaitStatus::Stopped(_, signal)) => Some(Signal::from_unix(signal)),
+            _ => None,
+        }
+    }
+}
+
+/// Sends a signal to a process; one that is gone is no matter.
+pub fn signal_process(pid: i32, signal: Signal) {
+    let _ = kill(Pid::from_raw(pid), signal.unix());
+}
+
+/// Sends a signal to a process group; one that is gone is no matter.
+pub fn signal_group(group: i32, signal: Signal) {
+    let _ = killpg(Pid::from_raw(group), signal.unix());
+}
+
+/// Sends a signal as kill(2) does, 0 only asking whether it could.
+///
+/// # Errors
+///
+/// As kill(2).
+pub fn send(pid: i32, signal: Option<Signal>) -> io::Result<()> {
+    Ok(kill(Pid::from_raw(pid), signal.map(Signal::unix))?)
+}
+
+/// Makes this process the parent of what its descendants leave behind, so that it can find and reap it.
+/// Source: `PR_SET_CHILD_SUBREAPER(2const)`; Linux alone has it.
+pub fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_child_subreaper(true);
+}
+
+/// Reaps ended children that `known` does not name: orphans that were adopted.
+pub fn reap_orphans(known: &dyn Fn(i32) -> bool) {
+    loop {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        let pid = match waitid(Id::All, flags) {
+            Ok(WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, _, _)) => pid.as_raw(),
+            // A death by a real-time signal, which nix has no name for: find it by another way.
+            Err(nix::errno::Errno::EINVAL) => {
+                let Some(pid) = super::tree::zombie_children().into_iter().find(|pid| !known(*pid)) else { return };
+                pid
+            }
+            _ => return,
+        };
+        if known(pid) {
+            return;
+        }
+        let _ = nix::sys::wait::waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG));
+    }
+}
+
+/// Why a program cannot be started.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unstartable {
+    /// No directory of PATH has it.
+    NotInPath {
+        /// The directories that were searched.
+        searched: Vec<PathBuf>,
+    },
+    /// No such file.
+    Missing,
+    /// It is a directory.
+    Directory,
+    /// No run bit is set for us.
+    NotExecutable(PathBuf),
+}
+
+/// Finds the file of a program as a shell does: a name with a slash is a path, any other is looked up in
+/// the directories of `path`. Source: execvp(3).
+///
+/// # Errors
+///
+/// [`Unstartable`].
+pub fn find_program(name: &OsString, path: Option<&OsString>) -> Result<PathBuf, Unstartable> {
+    if name.as_bytes().contains(&b'/') {
+        let file = PathBuf::from(name);
+        return match std::fs::metadata(&file) {
+            Err(_) => Err(Unstartable::Missing),
+            Ok(meta) if meta.is_dir() => Err(Unstartable::Directory),
+            Ok(_) if !executable(&file) => Err(Unstartable::NotExecutable(file)),
+            Ok(_) => Ok(file),
+        };
+    }
+    // What execvp(3) takes when PATH is not set.
+    let default = OsString::from("/bin:/usr/bin");
+    let searched: Vec<PathBuf> = std::env::split_paths(path.unwrap_or(&default)).collect();
+    let mut refused = None;
+    for directory in &searched {
+        let file = if directory.as_os_str().is_empty() { Path::new(".").join(name) } else { directory.join(name) };
+        match std::fs::metadata(&file) {
+            Ok(meta) if meta.is_file() && executable(&file) => return Ok(file),
+            Ok(meta) if meta.is_file() => refused = refused.or(Some(file)),
+            _ => {}
+        }
+    }
+    Err(refused.map_or(Unstartable::NotInPath { searched }, Unstartable::NotExecutable))
+}
+
+fn executable(file: &Path) -> bool {
+    // For root access(2) is content with any run bit; without one exec fails for root too.
+    std::fs::metadata(file).is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0)
+        && nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).is_ok()
+}

@@ -1,0 +1,5 @@
+//! The tests that run the real binary, one file for each topic.
+
+mod harness;
+
+mod exit_codes;
