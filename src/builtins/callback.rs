@@ -12,7 +12,7 @@ use rhai::{Dynamic, Engine, FnPtr, GlobalRuntimeState, ImmutableString, Module, 
 
 use super::command::Command;
 use super::error::Error;
-use super::{Host, Outcome, names};
+use super::{Call, Host, Outcome, names};
 
 /// An entry of the exit stack.
 pub struct Entry {
@@ -24,7 +24,10 @@ pub struct Entry {
     pub timeout: Option<Duration>,
     /// Where it was registered.
     pub position: Position,
+    /// What was in sight where it was registered.
     surroundings: Rc<GlobalRuntimeState>,
+    /// What was in sight where its closure was made, if that was in a module and is not in sight above.
+    home: Option<Rc<GlobalRuntimeState>>,
     directory: Rc<Path>,
 }
 
@@ -37,15 +40,36 @@ pub enum Target {
 }
 
 impl Entry {
-    /// An entry for what is called where `context` is.
+    /// An entry for a function with arguments, which are copied.
+    ///
+    /// # Errors
+    ///
+    /// The function does not exist, or takes another number of arguments.
+    pub fn function(
+        verb: &'static str,
+        host: &Host,
+        context: &NativeCallContext<'_>,
+        pointer: FnPtr,
+        args: &[Dynamic],
+    ) -> Result<Self, Error> {
+        let home = home_of(verb, host, context, &pointer, args.len())?;
+        Ok(Self { home, ..Self::new(host, context, Target::Function(pointer, args.into())) })
+    }
+
+    /// An entry for a command.
     #[must_use]
-    pub fn new(host: &Host, context: &NativeCallContext<'_>, target: Target) -> Self {
+    pub fn command(host: &Host, context: &NativeCallContext<'_>, command: Command) -> Self {
+        Self::new(host, context, Target::Command(command))
+    }
+
+    fn new(host: &Host, context: &NativeCallContext<'_>, target: Target) -> Self {
         Self {
             target,
             name: None,
             timeout: None,
             position: context.call_position(),
             surroundings: surroundings(host, context),
+            home: None,
             directory: host.directory(),
         }
     }
@@ -56,8 +80,7 @@ impl Entry {
         match (&self.name, &self.target) {
             (Some(name), _) => name.to_string(),
             (None, Target::Command(command)) => command.quoted(),
-            (None, Target::Function(pointer, _)) if pointer.is_anonymous() => "closure".into(),
-            (None, Target::Function(pointer, _)) => pointer.fn_name().into(),
+            (None, Target::Function(pointer, _)) => title_of(pointer),
         }
     }
 
@@ -73,15 +96,8 @@ impl Entry {
         host.return_to(&self.directory);
         let result = match &self.target {
             Target::Function(pointer, args) => {
-                let source = self.surroundings.source();
-                let context = NativeCallContext::new_with_all_fields(
-                    engine,
-                    pointer.fn_name(),
-                    source,
-                    &self.surroundings,
-                    self.position,
-                );
-                pointer.call_raw(&context, None, args.to_vec())
+                let global = self.home.as_ref().unwrap_or(&self.surroundings);
+                call_in(global, engine, pointer, args, self.position)
             }
             Target::Command(command) => super::command::run(host, command).map(|()| Dynamic::UNIT),
         };
@@ -117,45 +133,76 @@ fn same(a: &GlobalRuntimeState, b: &GlobalRuntimeState) -> bool {
         && a.iter_imports_raw().zip(b.iter_imports_raw()).all(|(a, b)| a.0 == b.0 && Rc::ptr_eq(a.1, b.1))
 }
 
-/// Refuses a function that does not exist, or that takes another number of arguments.
+/// Calls a function now, as a builtin that takes one does.
+///
+/// # Errors
+///
+/// The function does not exist or takes another number of arguments; what it raises.
+pub fn call_now(verb: &'static str, call: &Call<'_>, pointer: &FnPtr, args: &[Dynamic]) -> Outcome {
+    match home_of(verb, call.host, call.context, pointer, args.len())? {
+        Some(home) => call_in(&home, call.engine(), pointer, args, call.context.call_position()),
+        None => pointer.call_raw(call.context, None, args.to_vec()),
+    }
+}
+
+fn call_in(global: &GlobalRuntimeState, engine: &Engine, pointer: &FnPtr, args: &[Dynamic], at: Position) -> Outcome {
+    let context = NativeCallContext::new_with_all_fields(engine, pointer.fn_name(), global.source(), global, at);
+    pointer.call_raw(&context, None, args.to_vec())
+}
+
+/// Finds what a pointer means, and refuses a function that does not exist or that takes another number of
+/// arguments.
+///
+/// # Returns
+///
+/// What was in sight where it was made, for a closure of a module that is not in sight from `context`.
 ///
 /// # Errors
 ///
 /// [`Error::UnknownFunction`], [`Error::ArgumentCount`].
-pub fn ensure_callable(
+fn home_of(
     verb: &'static str,
+    host: &Host,
     context: &NativeCallContext<'_>,
     pointer: &FnPtr,
     args: usize,
-) -> Result<(), Error> {
+) -> Result<Option<Rc<GlobalRuntimeState>>, Error> {
     let name = pointer.fn_name();
     let count = args + pointer.curry().len();
-    let namespaces = || context.iter_namespaces();
-    if namespaces().any(|module| module.get_script_fn(name, count).is_some()) {
-        return Ok(());
+    let visible = |module: &Module| module.get_script_fn(name, count).is_some();
+    if context.iter_namespaces().any(visible) {
+        return Ok(None);
     }
-    let mut takes: Vec<usize> = namespaces().flat_map(|module| counts(module, name)).collect();
+    let home = if pointer.is_anonymous() { host.closure_home(name) } else { None };
+    if home.as_ref().is_some_and(|home| home.lib.iter().any(|module| visible(module))) {
+        return Ok(home);
+    }
+    let known = context.iter_namespaces().chain(home.iter().flat_map(|home| home.lib.iter().map(|module| &**module)));
+    let mut takes: Vec<usize> = known.flat_map(|module| counts(module, name)).collect();
     if takes.is_empty() {
         if let Some(known) = names::find(name) {
             if (known.least..=known.most).contains(&count) {
-                return Ok(());
+                return Ok(None);
             }
             takes.extend(known.least..=known.most);
-        } else if super::standard::counts(name).is_none() {
-            let known = namespaces().flat_map(script_functions).chain(names::GLOBAL.iter().map(|n| n.name));
-            let nearest = names::nearest(name, known).map(str::to_string);
-            return Err(Error::UnknownFunction { verb, name: name.into(), nearest });
-        } else {
+        } else if super::standard::counts(name).is_some() {
             // What Rhai's own functions take, they say themselves.
-            return Ok(());
+            return Ok(None);
+        } else {
+            let known = context.iter_namespaces().flat_map(script_functions);
+            let nearest = names::nearest(name, known.chain(names::GLOBAL.iter().map(|n| n.name))).map(str::to_string);
+            return Err(Error::UnknownFunction { verb, name: title_of(pointer), nearest });
         }
     }
     takes.sort_unstable();
     takes.dedup();
-    let captured = pointer.curry().len();
-    let takes = takes.into_iter().map(|n| n.saturating_sub(captured)).collect();
-    let name = if pointer.is_anonymous() { "closure".to_string() } else { name.to_string() };
-    Err(Error::ArgumentCount { verb, name, takes, given: args })
+    let takes = takes.into_iter().map(|n| n.saturating_sub(pointer.curry().len())).collect();
+    Err(Error::ArgumentCount { verb, name: title_of(pointer), takes, given: args })
+}
+
+/// What reports call a function.
+fn title_of(pointer: &FnPtr) -> String {
+    if pointer.is_anonymous() { "closure".into() } else { pointer.fn_name().into() }
 }
 
 fn counts<'a>(module: &'a Module, name: &'a str) -> impl Iterator<Item = usize> + 'a {

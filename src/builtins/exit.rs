@@ -4,7 +4,7 @@ use std::any::TypeId;
 
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, ImmutableString, Map, NativeCallContext, Position};
 
-use super::callback::{Entry, Target, ensure_callable};
+use super::callback::{Entry, Target};
 use super::command::Command;
 use super::error::{Error, stopped};
 use super::record::Record;
@@ -65,22 +65,20 @@ impl Handler {
 
 fn atexit(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let (what, rest) = given.split_first().expect("atexit has a first argument in the table");
-    let target = if let Some(pointer) = what.read_lock::<FnPtr>() {
-        ensure_callable("atexit", call.context, &pointer, rest.len())?;
-        Target::Function(settle(call, &pointer), rest.into())
-    } else if what.is_array() {
-        if !rest.is_empty() {
+    let entry = if let Some(pointer) = what.read_lock::<FnPtr>() {
+        Entry::function("atexit", call.host, call.context, settle(call, &pointer), rest)?
+    } else if what.is_array() || what.is::<Command>() {
+        if let Some(extra) = rest.first() {
             let expected = "no arguments after a command: put them into the array".into();
-            let given = args::describe(call.engine(), &rest[0]);
-            return Err(Error::Argument { verb: "atexit", expected, given }.into());
+            return Err(
+                Error::Argument { verb: "atexit", expected, given: args::describe(call.engine(), extra) }.into()
+            );
         }
-        Target::Command(Command::parse("atexit", call.engine(), what)?)
-    } else if let Some(command) = what.read_lock::<Command>() {
-        Target::Command(command.clone())
+        Entry::command(call.host, call.context, Command::parse("atexit", call.engine(), what)?)
     } else {
         return Err(Error::NotCallable("atexit", args::describe(call.engine(), what)).into());
     };
-    let id = call.host.register(Entry::new(call.host, call.context, target));
+    let id = call.host.register(entry);
     Ok(Dynamic::from(Handler { id, host: call.host.clone() }))
 }
 

@@ -23,7 +23,7 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::rc::Rc;
 
-use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, GlobalRuntimeState, NativeCallContext, Position};
 
 use callback::Entry;
 
@@ -53,6 +53,8 @@ struct Told {
     report: Report,
     /// Which of the values that a closure captured are variables of a loop around it.
     loop_captures: RefCell<HashMap<String, Vec<usize>>>,
+    /// What is in sight where a closure of a module was made.
+    closure_homes: RefCell<HashMap<String, Rc<GlobalRuntimeState>>>,
 }
 
 impl Deref for Host {
@@ -66,7 +68,10 @@ impl Host {
     /// The host of a run, and how to tell of a handler that raised.
     #[must_use]
     pub fn new(state: crate::host::Host<Entry>, report: Report) -> Self {
-        Self { state, told: Rc::new(Told { report, loop_captures: RefCell::default() }) }
+        Self {
+            state,
+            told: Rc::new(Told { report, loop_captures: RefCell::default(), closure_homes: RefCell::default() }),
+        }
     }
 
     /// Tells the user of a handler that raised.
@@ -77,6 +82,18 @@ impl Host {
     /// Remembers which of the values that closures captured are variables of a loop.
     pub fn add_loop_captures(&self, captures: HashMap<String, Vec<usize>>) {
         self.told.loop_captures.borrow_mut().extend(captures);
+    }
+
+    /// Remembers what is in sight where these closures of a module were made: the engine does not find them
+    /// from outside.
+    pub fn add_closure_homes(&self, closures: Vec<String>, home: &Rc<GlobalRuntimeState>) {
+        self.told.closure_homes.borrow_mut().extend(closures.into_iter().map(|name| (name, Rc::clone(home))));
+    }
+
+    /// What is in sight where the closure of that name was made, if a module made it.
+    #[must_use]
+    pub fn closure_home(&self, closure: &str) -> Option<Rc<GlobalRuntimeState>> {
+        self.told.closure_homes.borrow().get(closure).cloned()
     }
 
     /// Which of the values that the closure of that name captured are variables of a loop.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rhai::{Blob, Dynamic, Engine, ImmutableString};
 
-use super::error::Error;
+use super::error::{Error, stopped};
 use super::{Call, Outcome, Room, args};
 use crate::sys::process::send;
 use crate::sys::signal::Signal;
@@ -42,8 +42,25 @@ fn kill(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
         _ => Some(args::signal("kill", call.engine(), &given[1])?),
     };
     super::output::flush(call.host)?;
+    if pid == own_pid()
+        && let Some(signal) = signal
+    {
+        return kill_oneself(call, signal);
+    }
     send(pid, signal).map_err(|error| Error::System { verb: "kill", action: format!("signal {pid}"), error })?;
     Ok(Dynamic::UNIT)
+}
+
+fn own_pid() -> i32 {
+    nix::unistd::getpid().as_raw()
+}
+
+/// A script that signals its own process stops at once: another thread may be the one that is interrupted,
+/// and the script would run on until it is.
+fn kill_oneself(call: &Call<'_>, signal: Signal) -> Outcome {
+    let refused = |error| Error::System { verb: "kill", action: "signal the script itself".into(), error };
+    call.host.raise(signal).map_err(refused)?;
+    if call.host.checkpoint() { Err(stopped()) } else { Ok(Dynamic::UNIT) }
 }
 
 /// A path: a string, or a blob where it is not UTF-8.

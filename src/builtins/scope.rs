@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, FnPtr, Map};
 
-use super::callback::ensure_callable;
+use super::callback::call_now;
 use super::error::stopped;
 use super::record::Record;
 use super::{Call, Outcome, Room, args, unwind};
@@ -17,10 +17,9 @@ pub fn register(room: &mut Room<'_>) {
 fn scope(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let (what, rest) = given.split_first().expect("scope has a first argument in the table");
     let function: FnPtr = args::function("scope", call.engine(), what)?;
-    ensure_callable("scope", call.context, &function, rest.len())?;
     let mark = call.host.stack(|stack| stack.mark());
     // A panic in the function is a script error; what it registered runs all the same, in the unwinding.
-    let result = function.call_raw(call.context, None, rest.to_vec());
+    let result = call_now("scope", call, &function, rest);
     let ending = match (call.host.top_stop(), &result) {
         (Some(stop), _) => Ending::of_stop(stop),
         (None, Ok(_)) => Ending::Finished,

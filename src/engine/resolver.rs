@@ -1,10 +1,13 @@
 //! Modules: found by path, loaded once each, named by their canonical paths.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use rhai::{Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared};
+use rhai::{
+    Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, NativeCallContext, Position, Scope, Shared,
+};
 
 use super::failure;
 use super::source::{SourceError, SourceText, Sources};
@@ -20,13 +23,32 @@ pub struct Resolver {
     loaded: RefCell<HashMap<PathBuf, Shared<Module>>>,
     /// What is being loaded, outermost first: a module among them is imported in a circle.
     loading: RefCell<Vec<PathBuf>>,
+    /// What was in sight at the end of the module that was loaded last.
+    end_of_module: Rc<Cell<Option<GlobalRuntimeState>>>,
 }
 
+/// A call of this is added to a module that makes closures. It tells what is in sight there, which the
+/// module itself keeps to its functions.
+const END_OF_MODULE: &str = "__end_of_module";
+
 impl Resolver {
-    /// A resolver that remembers the texts in `sources`.
-    #[must_use]
-    pub fn new(host: &Host, sources: &Sources) -> Self {
-        Self { host: host.clone(), sources: sources.clone(), loaded: RefCell::default(), loading: RefCell::default() }
+    /// Makes the engine load modules with a resolver that remembers the texts in `sources`.
+    pub fn install(engine: &mut Engine, host: &Host, sources: &Sources) {
+        let end_of_module = Rc::<Cell<Option<GlobalRuntimeState>>>::default();
+        let told = Rc::clone(&end_of_module);
+        engine.register_fn(END_OF_MODULE, move |context: NativeCallContext<'_>| {
+            let mut home = context.global_runtime_state().clone();
+            // A handler begins at the surface.
+            home.level = 0;
+            told.set(Some(home));
+        });
+        engine.set_module_resolver(Self {
+            host: host.clone(),
+            sources: sources.clone(),
+            loaded: RefCell::default(),
+            loading: RefCell::default(),
+            end_of_module,
+        });
     }
 
     fn load(&self, engine: &Engine, global: &mut GlobalRuntimeState, path: &str, position: Position) -> Resolved {
@@ -61,10 +83,18 @@ impl Resolver {
             return Err(in_module(error.into()));
         }
         self.host.add_loop_captures(syntax::loop_captures(&ast));
+        let closures: Vec<String> =
+            ast.iter_functions().map(|f| f.name.to_string()).filter(|name| syntax::is_closure(name)).collect();
+        if !closures.is_empty() {
+            ast.combine(engine.compile(format!("{END_OF_MODULE}()")).map_err(|error| in_module(error.into()))?);
+        }
         self.loading.borrow_mut().push(file.clone());
         let module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &ast);
         self.loading.borrow_mut().pop();
         let module = Shared::new(module.map_err(in_module)?);
+        if let Some(home) = self.end_of_module.take() {
+            self.host.add_closure_homes(closures, &Rc::new(home));
+        }
         self.loaded.borrow_mut().insert(file, Shared::clone(&module));
         Ok(module)
     }

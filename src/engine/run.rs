@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rhai::{AST, Caches, Engine, EvalAltResult, Scope};
 
 use super::failure::{Context, Failure, sacred_definition, sacred_message};
+use super::resolver::Resolver;
 use super::source::{SourceText, Sources};
-use super::{limits, resolver, syntax};
+use super::{limits, syntax};
 use crate::builtins::{self, Host, unwind};
 use crate::host::WriteError;
 use crate::host::outcome::{self, Outcome};
@@ -35,7 +36,7 @@ impl Interpreter {
         limits::set(&mut engine);
         // The default deletes `try { import … } catch {}`, the full one calls functions while compiling.
         engine.set_optimization_level(rhai::OptimizationLevel::None);
-        engine.set_module_resolver(resolver::Resolver::new(&host, &sources));
+        Resolver::install(&mut engine, &host, &sources);
         let progress = host.clone();
         engine.on_progress(move |_| progress.checkpoint().then_some(rhai::Dynamic::UNIT));
         builtins::register(&mut engine, &host);

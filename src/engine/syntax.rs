@@ -77,7 +77,9 @@ pub fn walk(ast: &AST, visitor: &mut dyn Visitor) {
     }
 }
 
-fn is_closure(name: &str) -> bool {
+/// Whether a function's name is one that the parser gives to closures.
+#[must_use]
+pub fn is_closure(name: &str) -> bool {
     name.starts_with("anon$")
 }
 

@@ -369,6 +369,23 @@ impl<H> State<H> {
         }
     }
 
+    /// Sends a signal to this process, and waits until it has come if it is trapped.
+    ///
+    /// # Errors
+    ///
+    /// As kill(2) and poll(2).
+    pub fn raise(&self, signal: Signal) -> io::Result<()> {
+        crate::sys::process::send(nix::unistd::getpid().as_raw(), Some(signal))?;
+        if self.traps.borrow().is_trapped(signal) {
+            // It is on its way to some thread; the handler that runs there writes to the wake pipe.
+            while !self.interrupts.pending() {
+                self.interrupts.wait(&[], None)?;
+            }
+            self.look();
+        }
+        Ok(())
+    }
+
     /// The operating system's side of the signals.
     pub(crate) fn interrupts(&self) -> &Interrupts {
         &self.interrupts

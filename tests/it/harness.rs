@@ -1,7 +1,7 @@
 //! Runs of the binary: to their end, or alive and sent signals. A test waits for a line, never for a time;
 //! every wait has a watchdog that shows what was seen.
 
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
