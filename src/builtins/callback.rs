@@ -8,7 +8,10 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use rhai::{Dynamic, Engine, FnPtr, GlobalRuntimeState, ImmutableString, Module, NativeCallContext, Position};
+use rhai::{
+    Dynamic, Engine, FnPtr, GlobalRuntimeState, ImmutableString, Module, NativeCallContext, Position, ScriptFuncDef,
+    Shared,
+};
 
 use super::command::Command;
 use super::error::Error;
@@ -88,6 +91,25 @@ impl Entry {
     #[must_use]
     pub fn source(&self) -> Option<&str> {
         self.surroundings.source()
+    }
+
+    /// Whether it calls the function that the pointer means where `context` is: a module may have another one
+    /// of that name.
+    #[must_use]
+    pub fn calls(&self, pointer: &FnPtr, context: &NativeCallContext<'_>) -> bool {
+        let Target::Function(own, args) = &self.target else { return false };
+        if own.fn_name() != pointer.fn_name() {
+            return false;
+        }
+        let count = own.curry().len() + args.len();
+        let here = definition(&context.global_runtime_state().lib, own, count);
+        let there = definition(&self.surroundings.lib, own, count);
+        match (here, there) {
+            (Some(here), Some(there)) => Rc::ptr_eq(here, there),
+            // A closure of a module is known by its name alone, and so is a builtin.
+            (None, _) => true,
+            (Some(_), None) => false,
+        }
     }
 
     /// Calls it in its working directory and its surroundings.
@@ -203,6 +225,11 @@ fn home_of(
 /// What reports call a function.
 fn title_of(pointer: &FnPtr) -> String {
     if pointer.is_anonymous() { "closure".into() } else { pointer.fn_name().into() }
+}
+
+/// The function that a pointer means among these, the newest first as the engine looks.
+fn definition<'a>(lib: &'a [Shared<Module>], pointer: &FnPtr, count: usize) -> Option<&'a Shared<ScriptFuncDef>> {
+    lib.iter().rev().find_map(|module| module.get_script_fn(pointer.fn_name(), count))
 }
 
 fn counts<'a>(module: &'a Module, name: &'a str) -> impl Iterator<Item = usize> + 'a {

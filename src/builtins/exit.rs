@@ -101,12 +101,7 @@ fn settle(call: &Call<'_>, pointer: &FnPtr) -> FnPtr {
 
 fn unregister(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let unwanted = args::function("unregister", call.engine(), &given[0])?;
-    let count = call.host.stack(|stack| {
-        stack.remove_where(|entry| match &entry.target {
-            Target::Function(pointer, _) => pointer.fn_name() == unwanted.fn_name(),
-            Target::Command(_) => false,
-        })
-    });
+    let count = call.host.stack(|stack| stack.remove_where(|entry| entry.calls(&unwanted, call.context)));
     Ok(Dynamic::from(i64::try_from(count).unwrap_or(i64::MAX)))
 }
 

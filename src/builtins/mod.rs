@@ -27,10 +27,21 @@ use rhai::{Dynamic, Engine, EvalAltResult, GlobalRuntimeState, NativeCallContext
 
 use callback::Entry;
 
-/// A handler that raised.
+/// Why a handler failed.
+#[derive(Clone, Copy)]
+pub enum Why<'a> {
+    /// It raised an error.
+    Raised(&'a EvalAltResult),
+    /// The user was impatient with it.
+    Interrupted,
+    /// Its time was up.
+    TimedOut,
+}
+
+/// A handler that failed.
 pub struct HandlerFailure<'a> {
-    /// What it raised.
-    pub error: &'a EvalAltResult,
+    /// Why.
+    pub why: Why<'a>,
     /// What reports call it.
     pub title: &'a str,
     /// The file in which it was registered, as the engine names it.
@@ -39,7 +50,7 @@ pub struct HandlerFailure<'a> {
     pub position: Position,
 }
 
-/// Tells the user of a handler that raised. The floors above know how.
+/// Tells the user of a handler that failed. The floors above know how.
 pub type Report = Box<dyn Fn(&Host, &HandlerFailure<'_>)>;
 
 /// The host as the builtins know it: the state of the run, and what the floors above have told.
@@ -65,7 +76,7 @@ impl Deref for Host {
 }
 
 impl Host {
-    /// The host of a run, and how to tell of a handler that raised.
+    /// The host of a run, and how to tell of a handler that failed.
     #[must_use]
     pub fn new(state: crate::host::Host<Entry>, report: Report) -> Self {
         Self {
@@ -74,7 +85,7 @@ impl Host {
         }
     }
 
-    /// Tells the user of a handler that raised.
+    /// Tells the user of a handler that failed.
     pub fn report(&self, failure: &HandlerFailure<'_>) {
         (self.told.report)(self, failure);
     }

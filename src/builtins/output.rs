@@ -21,6 +21,7 @@ pub fn register(room: &mut Room<'_>) {
         });
         room.add_for("debug", &kind, |call, given| {
             let text = given.first().map(|value| text(call, FUNC_TO_DEBUG, value)).unwrap_or_default();
+            flush(call.host)?;
             let source = call.context.call_source().unwrap_or("script");
             let place = call.context.call_position();
             call.host.write_stderr(&format!("{}:{place:?}: {text}\n", file_name(source)));
@@ -29,6 +30,7 @@ pub fn register(room: &mut Room<'_>) {
     }
     room.add("eprint", |call, given| {
         let text = given.first().map(|value| text(call, FUNC_TO_STRING, value)).unwrap_or_default();
+        flush(call.host)?;
         call.host.write_stderr(&format!("{text}\n"));
         Ok(Dynamic::UNIT)
     });

@@ -7,7 +7,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
 
 use super::callback::Entry;
 use super::error::thrown_message;
-use super::{HandlerFailure, Host, Outcome};
+use super::{HandlerFailure, Host, Outcome, Why};
 use crate::host::HandlerInfo;
 use crate::host::exit_stack::EntryId;
 use crate::host::outcome::{Blemish, Outcome as Ending};
@@ -23,29 +23,35 @@ pub fn run_down_to(host: &Host, engine: &Engine, mark: EntryId, ending: &Ending)
 /// Calls one entry as the clean-up does: what it raises is reported, and the rest goes on.
 fn run_entry(host: &Host, engine: &Engine, entry: Entry, ending: Option<&Ending>) {
     let (result, stop) = call(host, engine, &entry, ending.cloned());
-    let title = entry.title();
-    match (stop, result) {
-        (Some(Stop::Exit(code)), _) => host.blemish(Blemish::Exit(code)),
-        (Some(Stop::Interrupted), _) => tell(host, &entry, &title, "was interrupted"),
-        (Some(Stop::TimedOut), _) => tell(host, &entry, &title, "timed out"),
-        // A handler's frame never latches a signal: it is noted.
-        (Some(Stop::Signal(_)) | None, Ok(_)) => {}
-        (Some(Stop::Signal(_)) | None, Err(error)) => {
-            host.blemish(Blemish::Failure);
-            let (source, position) = (entry.source(), entry.position);
-            host.report(&HandlerFailure { error: &error, title: &title, source, position });
-        }
+    if !settle(host, &entry, stop)
+        && let Err(error) = result
+    {
+        tell(host, &entry, Why::Raised(&error));
     }
     // Dropping a chain of closures recurses, and may be deeper than the stack: the process ends soon.
     std::mem::forget(entry);
 }
 
-fn tell(host: &Host, entry: &Entry, title: &str, what: &str) {
+/// Accounts for what stopped a handler, if anything did.
+///
+/// # Returns
+///
+/// Whether it was stopped: what it raised then is only the vehicle.
+fn settle(host: &Host, entry: &Entry, stop: Option<Stop>) -> bool {
+    match stop {
+        Some(Stop::Exit(code)) => host.blemish(Blemish::Exit(code)),
+        Some(Stop::Interrupted) => tell(host, entry, Why::Interrupted),
+        Some(Stop::TimedOut) => tell(host, entry, Why::TimedOut),
+        // The latch of a handler never holds a signal: it is noted.
+        Some(Stop::Signal(_)) | None => return false,
+    }
+    true
+}
+
+fn tell(host: &Host, entry: &Entry, why: Why<'_>) {
     host.blemish(Blemish::Failure);
-    let place = entry.position.line().map_or_else(String::new, |line| {
-        format!(" (registered at {}:{line})", entry.source().map_or("script", |source| source))
-    });
-    host.complain(&format!("exit handler `{title}` {what}{place}"));
+    let (source, position) = (entry.source(), entry.position);
+    host.report(&HandlerFailure { why, title: &entry.title(), source, position });
 }
 
 /// `h.run()`: calls one entry now and gives what it gives.
@@ -59,19 +65,7 @@ pub fn run_one(host: &Host, context: &NativeCallContext<'_>, id: EntryId) -> Out
     }
     let Some(entry) = host.stack(|stack| stack.take(id)) else { return Ok(Dynamic::UNIT) };
     let (result, stop) = call(host, context.engine(), &entry, host.outcome());
-    let result = match stop {
-        Some(Stop::Exit(code)) => {
-            host.blemish(Blemish::Exit(code));
-            Ok(Dynamic::UNIT)
-        }
-        Some(stop @ (Stop::Interrupted | Stop::TimedOut)) => {
-            let what = if stop == Stop::TimedOut { "timed out" } else { "was interrupted" };
-            tell(host, &entry, &entry.title(), what);
-            Ok(Dynamic::UNIT)
-        }
-        Some(Stop::Signal(_)) | None => result,
-    };
-    // What it raises may be caught: the script goes on, and so may drop what it held.
+    let result = if settle(host, &entry, stop) { Ok(Dynamic::UNIT) } else { result };
     if host.checkpoint() { Err(super::error::stopped()) } else { result }
 }
 

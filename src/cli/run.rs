@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::args::Args;
 use super::report;
-use crate::builtins::{HandlerFailure, Host, unwind};
+use crate::builtins::{HandlerFailure, Host, Why, unwind};
 use crate::engine::failure::{self, Failure};
 use crate::engine::source::{ARGUMENT, STDIN, SourceText, Sources};
 use crate::engine::{Interpreter, limits};
@@ -106,8 +106,14 @@ impl Job {
             let (sources, tell, script) = (sources.clone(), tell.clone(), self.source.name.clone());
             move |host: &Host, failure: &HandlerFailure<'_>| {
                 let source = failure.source.unwrap_or(&script);
-                let context = failure::Context { sources: &sources, script: source, ast: None };
-                let described = Failure::from_error(failure.error, &context);
+                let described = match failure.why {
+                    Why::Raised(error) => {
+                        let context = failure::Context { sources: &sources, script: source, ast: None };
+                        Failure::from_error(error, &context)
+                    }
+                    Why::Interrupted => Failure::new(format!("exit handler `{}` was interrupted", failure.title)),
+                    Why::TimedOut => Failure::new(format!("exit handler `{}` timed out", failure.title)),
+                };
                 tell(host, &described.in_handler(failure.title, Some(source), failure.position));
             }
         };

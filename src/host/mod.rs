@@ -86,6 +86,8 @@ pub struct State<H> {
     /// The signal that ended the script, and who sent it.
     ended_by: Cell<Option<Caught>>,
     impatience: Cell<Impatience>,
+    /// Whether the user was told that a signal ends the script.
+    announced: Cell<bool>,
     output_is_dead: Cell<bool>,
     output_loss_told: Cell<bool>,
     directory: RefCell<Rc<Path>>,
@@ -154,6 +156,7 @@ impl<H> Host<H> {
             traps: RefCell::new(traps),
             ended_by: Cell::new(None),
             impatience: Cell::default(),
+            announced: Cell::new(false),
             output_is_dead: Cell::new(false),
             output_loss_told: Cell::new(false),
             directory: RefCell::new(directory.into()),
@@ -215,9 +218,9 @@ impl<H> State<H> {
         for caught in self.interrupts.take() {
             self.catch(caught);
         }
-        if let Some(fault) = self.output.take_fault() {
-            // Raised by the next flush, unless the reader is gone, which is a signal.
-            let _ = self.meet(fault);
+        // A reader that is gone is a signal, and does not wait for the next flush.
+        if self.output.take_closed() {
+            let _ = self.meet(Fault::Closed);
         }
     }
 
@@ -252,6 +255,9 @@ impl<H> State<H> {
 
     /// Says that the clean-up begins, where there is something to clean up.
     fn announce(&self, signal: Signal) {
+        if self.announced.replace(true) {
+            return;
+        }
         let count = self.stack.borrow().len();
         if count > 0 {
             let handlers = if count == 1 { "handler" } else { "handlers" };
@@ -428,11 +434,20 @@ impl<H> State<H> {
     /// What stopped it, if anything did.
     pub fn leave(&self) -> Option<Stop> {
         // A signal that came before the end belongs to it.
-        self.look();
-        let mut frames = self.frames.borrow_mut();
-        let frame = frames.pop()?;
-        let attention = frames.last().is_some_and(|below| below.stop.is_some() || below.handler.is_some());
-        self.attention.set(attention);
+        if self.interrupts.pending() {
+            self.look();
+        }
+        let (frame, below) = {
+            let mut frames = self.frames.borrow_mut();
+            let frame = frames.pop()?;
+            (frame, frames.last().map(|below| (below.stop, below.handler.is_some())))
+        };
+        let (stop, is_handler) = below.unwrap_or_default();
+        self.attention.set(stop.is_some() || is_handler);
+        if let (Some(Stop::Signal(signal)), false) = (stop, is_handler) {
+            // It came while the handler ran, and is acted on now.
+            self.announce(signal);
+        }
         frame.stop
     }
 
@@ -558,10 +573,9 @@ impl<H> State<H> {
         self.in_handler() || self.phase.get() != Phase::Running
     }
 
-    /// Writes text to standard error as it is, after what was printed.
+    /// Writes text to standard error as it is, after what was printed, unless the reader of that is slow.
     pub fn write_stderr(&self, text: &str) {
-        // What cannot be printed is met by the next flush of the script.
-        let _ = self.output.write_some();
+        self.output.try_write();
         output::write_stderr(text);
     }
 

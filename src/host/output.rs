@@ -44,7 +44,7 @@ struct State {
     /// When the oldest line in the buffer was printed.
     since: Option<Instant>,
     last_write: Option<Instant>,
-    /// A fault that the thread met and nobody has been told of.
+    /// A fault that nobody has been told of.
     fault: Option<Fault>,
 }
 
@@ -127,9 +127,21 @@ impl Output {
         drain(&mut state)
     }
 
-    /// Takes the fault that the thread met, if it met one.
-    pub fn take_fault(&self) -> Option<Fault> {
-        self.lock().fault.take()
+    /// Writes what can be written now; a fault is kept for the next who asks.
+    pub fn try_write(&self) {
+        if let Err(fault) = self.write_some() {
+            self.lock().fault.get_or_insert(fault);
+        }
+    }
+
+    /// Whether the thread found that the reader went away; true once.
+    pub fn take_closed(&self) -> bool {
+        let mut state = self.lock();
+        let closed = matches!(state.fault, Some(Fault::Closed));
+        if closed {
+            state.fault = None;
+        }
+        closed
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

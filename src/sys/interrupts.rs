@@ -122,8 +122,12 @@ impl Interrupts {
         Ok(())
     }
 
-    /// Gives the signal back to its default: the process dies by the next one.
+    /// Gives the signal back to its default: the process dies by the next one. (As PID 1 it ignores it, as
+    /// the kernel would.)
     pub fn release(&self, signal: Signal) {
+        if super::status::is_init() {
+            return;
+        }
         if let Some((_, default)) = self.installed.borrow().iter().find(|(s, _)| *s == signal) {
             default.store(true, Ordering::SeqCst);
         }

@@ -33,6 +33,11 @@ pub fn signal_code(signal: Signal) -> u8 {
     u8::try_from(128 + signal.number()).unwrap_or(u8::MAX)
 }
 
+/// Whether this process is PID 1 of a namespace, which signals with the default disposition do not reach.
+pub(super) fn is_init() -> bool {
+    std::process::id() == 1
+}
+
 /// Ends the process with that status; nothing is dropped, nothing but standard output is flushed.
 ///
 /// A signal that does not end the process, as for PID 1 of a namespace, ends as 128 + n.
@@ -40,7 +45,8 @@ pub fn signal_code(signal: Signal) -> u8 {
 pub fn terminate(status: Status) -> ! {
     // What clap printed goes through std's buffer.
     let _ = std::io::stdout().flush();
-    if let Status::Signal(signal) = status {
+    // No signal of its own ends PID 1 of a namespace.
+    if let (Status::Signal(signal), false) = (status, is_init()) {
         // A core of an orderly end helps nobody, but that is the user's limit to set.
         let _ = signal_hook::low_level::emulate_default_handler(signal.number());
     }
