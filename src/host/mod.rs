@@ -340,6 +340,7 @@ impl<H> State<H> {
         let ready = self.interrupts.wait(fds, until)?;
         self.look();
         self.look_at_clock();
+        self.reap();
         Ok(ready)
     }
 

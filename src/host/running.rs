@@ -22,6 +22,9 @@ use crate::sys::tree::{self, Entry};
 /// A pipe that a process left behind holds open is read for this long without news, then let go.
 const NO_NEWS: Duration = Duration::from_millis(500);
 
+/// How long a command that was sent a signal has to end before the host looks around for what it started.
+const AT_ONCE: Duration = Duration::from_millis(2);
+
 /// How long to wait for the kernel to remove what was killed; a process stuck in the kernel takes longer.
 const KILLED: Duration = Duration::from_secs(2);
 
@@ -99,7 +102,6 @@ impl<H> State<H> {
                 finished.ended = ended;
                 break;
             }
-            self.reap();
             if child.group() == Group::Own
                 && let Some(signal @ (Signal::TTIN | Signal::TTOU)) = child.stopped_by()
             {
@@ -132,8 +134,11 @@ impl<H> State<H> {
     }
 
     /// Reaps what was adopted and has ended.
-    fn reap(&self) {
+    pub(super) fn reap(&self) {
         let running = self.running.borrow();
+        if !running.prepared {
+            return;
+        }
         process::reap_orphans(&|pid| running.children.contains(&pid));
     }
 
@@ -148,28 +153,31 @@ impl<H> State<H> {
         let has_it = |group: Group| sender == Sender::Kernel && group == Group::Shared;
         let own_group = nix::unistd::getpgrp().as_raw();
         let mut told = HashSet::new();
-        // At once, before the look around that takes longer.
-        let start = tree::lookup(child.pid()).map_or(0, |entry| entry.start);
         if child.try_wait().is_none() {
-            told.insert((child.pid(), start));
+            told.insert(child.pid());
             if !has_it(child.group()) {
-                process::signal_process(child.pid(), signal);
+                child.signal(signal);
             }
+        }
+        // Most commands are one process and die at once: then there is nobody to look for.
+        self.block(&[], Some(Instant::now() + AT_ONCE))?;
+        if let Some(ended) = child.try_wait().filter(|_| !process::has_children()) {
+            return Ok(ended);
         }
         let deadline = Instant::now() + self.settings.grace;
         let patience = self.impatience();
         loop {
             let ended = child.try_wait();
-            self.reap();
             let family = self.family(child, birth);
             for entry in &family {
                 let group = if entry.group == own_group { Group::Shared } else { Group::Own };
-                if told.insert((entry.pid, entry.start)) && !has_it(group) {
+                if told.insert(entry.pid) && !has_it(group) {
                     process::signal_process(entry.pid, signal);
                 }
-                if entry.stopped {
-                    process::signal_process(entry.pid, Signal::CONT);
-                }
+            }
+            // What is stopped acts on nothing until it goes on.
+            for entry in family.iter().copied().chain(tree::lookup(child.pid())).filter(|entry| entry.stopped) {
+                process::signal_process(entry.pid, Signal::CONT);
             }
             if let Some(ended) = ended.filter(|_| family.is_empty()) {
                 return Ok(ended);
@@ -186,7 +194,6 @@ impl<H> State<H> {
         let deadline = Instant::now() + KILLED;
         loop {
             let ended = child.try_wait();
-            self.reap();
             let family = self.family(child, birth);
             if ended.is_none() {
                 process::signal_process(child.pid(), Signal::KILL);

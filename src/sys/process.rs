@@ -161,6 +161,18 @@ impl Child {
         self.ended
     }
 
+    /// Sends it a signal, unless it has been reaped. Where descendants cannot be found, its group gets it.
+    pub fn signal(&self, signal: Signal) {
+        if self.ended.is_some() {
+            return;
+        }
+        if cfg!(not(target_os = "linux")) && self.group == Group::Own {
+            signal_group(self.pid(), signal);
+        } else {
+            signal_process(self.pid(), signal);
+        }
+    }
+
     /// The signal that has stopped it since the last call, if one has.
     #[must_use]
     pub fn stopped_by(&self) -> Option<Signal> {
@@ -196,6 +208,13 @@ pub fn send(pid: i32, signal: Option<Signal>) -> io::Result<()> {
 pub fn adopt_orphans() {
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_child_subreaper(true);
+}
+
+/// Whether this process has a child, ended or not. What a dead child left behind counts, where it is adopted.
+#[must_use]
+pub fn has_children() -> bool {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    waitid(Id::All, flags) != Err(nix::errno::Errno::ECHILD)
 }
 
 /// Reaps ended children that `known` does not name: orphans that were adopted.
