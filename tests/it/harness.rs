@@ -10,20 +10,20 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
 /// A wait that takes longer than this has failed: far more than a loaded machine needs.
-pub const WATCHDOG: Duration = Duration::from_secs(60);
+pub(crate) const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// The binary under test.
-pub const STAGESH: &str = env!("CARGO_BIN_EXE_stagesh");
+pub(crate) const STAGESH: &str = env!("CARGO_BIN_EXE_stagesh");
 
 /// A run to be.
-pub struct Run {
+pub(crate) struct Run {
     words: Vec<OsString>,
     stdin: Vec<u8>,
     directory: Option<PathBuf>,
@@ -31,53 +31,53 @@ pub struct Run {
 }
 
 /// A run of the code given by `-e`; options come first.
-pub fn code(code: &str) -> Run {
+pub(crate) fn code(code: &str) -> Run {
     Run::new().arg("-e").arg(code)
 }
 
 /// A run of a script file.
-pub fn file(path: impl AsRef<OsStr>) -> Run {
+pub(crate) fn file(path: impl AsRef<OsStr>) -> Run {
     Run::new().arg(path)
 }
 
 impl Run {
     /// `stagesh` without an argument.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { words: vec![STAGESH.into()], stdin: Vec::new(), directory: None, env: Vec::new() }
     }
 
     /// An argument after those given so far.
-    pub fn arg(mut self, word: impl AsRef<OsStr>) -> Self {
+    pub(crate) fn arg(mut self, word: impl AsRef<OsStr>) -> Self {
         self.words.push(word.as_ref().into());
         self
     }
 
     /// Options before everything else.
-    pub fn options(mut self, options: &[&str]) -> Self {
+    pub(crate) fn options(mut self, options: &[&str]) -> Self {
         self.words.splice(1..1, options.iter().map(OsString::from));
         self
     }
 
     /// A program with its words that starts the run, such as `nohup`.
-    pub fn under(mut self, prefix: &[&str]) -> Self {
+    pub(crate) fn under(mut self, prefix: &[&str]) -> Self {
         self.words.splice(0..0, prefix.iter().map(OsString::from));
         self
     }
 
     /// Standard input.
-    pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {
         self.stdin = text.into();
         self
     }
 
     /// The working directory.
-    pub fn cwd(mut self, directory: impl Into<PathBuf>) -> Self {
+    pub(crate) fn cwd(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
         self
     }
 
     /// An environment variable; `None` unsets it.
-    pub fn env(mut self, name: impl AsRef<OsStr>, value: Option<&str>) -> Self {
+    pub(crate) fn env(mut self, name: impl AsRef<OsStr>, value: Option<&str>) -> Self {
         self.env.push((name.as_ref().into(), value.map(OsString::from)));
         self
     }
@@ -100,7 +100,7 @@ impl Run {
     }
 
     /// Runs to the end.
-    pub fn run(self) -> Output {
+    pub(crate) fn run(self) -> Output {
         let stdin = self.stdin.clone();
         let mut live = self.start();
         live.write(&stdin);
@@ -109,132 +109,180 @@ impl Run {
     }
 
     /// Starts; standard input stays open.
-    pub fn start(self) -> Live {
+    pub(crate) fn start(self) -> Live {
+        self.start_with(Stdio::piped(), Stdio::piped())
+    }
+
+    /// Starts with standard output and error of the caller's choice; what is no pipe is seen as empty.
+    pub(crate) fn start_with(self, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Live {
         let words = self.words.iter().map(|w| w.to_string_lossy().into_owned()).collect();
         let mut child = self
             .command()
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(stdout)
+            .stderr(stderr)
             .spawn()
             .expect("the program starts");
-        let (send, lines) = channel();
-        let stdout = child.stdout.take().expect("stdout is a pipe");
-        let out = std::thread::spawn(move || {
-            let mut all = Vec::new();
-            let mut reader = BufReader::new(stdout);
+        let out = child.stdout.take().map(Collected::lines).unwrap_or_default();
+        let err = child.stderr.take().map(Collected::pieces).unwrap_or_default();
+        let ended = watch(&child);
+        Live { words, child, ended, out, err }
+    }
+}
+
+/// Tells of the end of a child, which is still to be reaped.
+pub(crate) fn watch(child: &Child) -> Receiver<()> {
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid is a pid_t"));
+    let (send, ended) = channel();
+    std::thread::spawn(move || {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+        while waitid(Id::Pid(pid), flags) == Err(nix::errno::Errno::EINTR) {}
+        let _ = send.send(());
+    });
+    ended
+}
+
+/// What a stream has given so far, as a thread reads it.
+#[derive(Default)]
+pub(crate) struct Collected {
+    news: Option<Receiver<Vec<u8>>>,
+    all: Vec<u8>,
+}
+
+impl Collected {
+    /// Reads line by line.
+    fn lines(stream: impl Read + Send + 'static) -> Self {
+        let (send, news) = channel();
+        std::thread::spawn(move || {
+            let mut reader = BufReader::new(stream);
             let mut line = Vec::new();
             while reader.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
-                all.extend_from_slice(&line);
-                let text = String::from_utf8_lossy(&line).trim_end_matches('\n').to_string();
-                let _ = send.send(text);
-                line.clear();
+                let _ = send.send(std::mem::take(&mut line));
             }
-            all
         });
-        let mut stderr = child.stderr.take().expect("stderr is a pipe");
-        let (send_err, err_done) = channel();
-        let err = std::thread::spawn(move || {
-            let mut all = Vec::new();
+        Self { news: Some(news), all: Vec::new() }
+    }
+
+    /// Reads what there is.
+    pub(crate) fn pieces(mut stream: impl Read + Send + 'static) -> Self {
+        let (send, news) = channel();
+        std::thread::spawn(move || {
             let mut buffer = [0; 4096];
-            while let Ok(count) = stderr.read(&mut buffer) {
-                if count == 0 {
-                    break;
-                }
-                all.extend_from_slice(&buffer[..count]);
-                let _ = send_err.send(String::from_utf8_lossy(&buffer[..count]).into_owned());
+            // A terminal whose other side is closed ends with an error.
+            while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                let _ = send.send(buffer[..count].to_vec());
             }
-            all
         });
-        Live {
-            words,
-            child,
-            lines,
-            seen: Vec::new(),
-            errors: err_done,
-            seen_errors: String::new(),
-            out: Some(out),
-            err: Some(err),
+        Self { news: Some(news), all: Vec::new() }
+    }
+
+    /// The next piece.
+    fn next(&mut self, deadline: Instant) -> Result<Vec<u8>, RecvTimeoutError> {
+        let news = self.news.as_ref().ok_or(RecvTimeoutError::Disconnected)?;
+        let piece = news.recv_timeout(deadline.saturating_duration_since(Instant::now()))?;
+        self.all.extend_from_slice(&piece);
+        Ok(piece)
+    }
+
+    /// Waits until it has the text.
+    pub(crate) fn wait_for(&mut self, text: &str, deadline: Instant) -> Result<(), RecvTimeoutError> {
+        while !self.text().contains(text) {
+            self.next(deadline)?;
         }
+        Ok(())
+    }
+
+    /// Waits for its end.
+    fn finish(&mut self, deadline: Instant) -> Result<(), RecvTimeoutError> {
+        loop {
+            match self.next(deadline) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(timeout) => return Err(timeout),
+            }
+        }
+    }
+
+    /// All of it so far.
+    pub(crate) fn text(&mut self) -> String {
+        while self.next(Instant::now()).is_ok() {}
+        String::from_utf8_lossy(&self.all).into_owned()
     }
 }
 
 /// A run that is alive. Dropped, it is killed with its group.
-pub struct Live {
+pub(crate) struct Live {
     words: Vec<String>,
     child: Child,
-    lines: Receiver<String>,
-    seen: Vec<String>,
-    errors: Receiver<String>,
-    seen_errors: String,
-    out: Option<JoinHandle<Vec<u8>>>,
-    err: Option<JoinHandle<Vec<u8>>>,
+    ended: Receiver<()>,
+    out: Collected,
+    err: Collected,
 }
 
 impl Live {
     /// Its process number.
-    pub fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).expect("a pid is a pid_t")
     }
 
-    /// Waits until it has printed the line.
-    pub fn wait_for(&mut self, line: &str) -> &mut Self {
+    /// Waits until it has printed the line; lines before it are passed over.
+    pub(crate) fn wait_for(&mut self, line: &str) -> &mut Self {
         self.wait_until(line, |seen| seen == line);
         self
     }
 
-    /// Waits until it has printed a line that begins so, and gives the whole line.
-    pub fn wait_for_prefix(&mut self, prefix: &str) -> String {
-        self.wait_until(prefix, |seen| seen.starts_with(prefix))
+    /// Waits until it has printed a line that begins so, and gives what follows.
+    pub(crate) fn wait_for_prefix(&mut self, prefix: &str) -> String {
+        self.wait_until(prefix, |seen| seen.starts_with(prefix))[prefix.len()..].to_string()
+    }
+
+    /// The process number in the next line that begins so.
+    pub(crate) fn wait_for_pid(&mut self, prefix: &str) -> i32 {
+        let text = self.wait_for_prefix(prefix);
+        text.trim().parse().unwrap_or_else(|_| panic!("{text:?} is no process number"))
     }
 
     fn wait_until(&mut self, what: &str, mut wanted: impl FnMut(&str) -> bool) -> String {
         let deadline = Instant::now() + WATCHDOG;
         loop {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self.out.next(deadline) {
                 Ok(line) => {
-                    self.seen.push(line.clone());
-                    if wanted(&line) {
-                        return line;
+                    let line = String::from_utf8_lossy(&line);
+                    let line = line.trim_end_matches('\n');
+                    if wanted(line) {
+                        return line.to_string();
                     }
                 }
-                Err(why) => {
-                    while let Ok(more) = self.errors.try_recv() {
-                        self.seen_errors.push_str(&more);
-                    }
-                    let why =
-                        if why == RecvTimeoutError::Timeout { "the watchdog barked" } else { "stdout was closed" };
-                    panic!(
-                        "waited for the line {what:?} of {:?}: {why}\nseen: {:#?}\nstderr:\n{}",
-                        self.words, self.seen, self.seen_errors
-                    );
-                }
+                Err(why) => self.fail(&format!("waited for the line {what:?}: {}", reason(why))),
             }
         }
     }
 
     /// Waits until its standard error has the text.
-    pub fn wait_for_error(&mut self, text: &str) -> &mut Self {
-        let deadline = Instant::now() + WATCHDOG;
-        while !self.seen_errors.contains(text) {
-            match self.errors.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(more) => self.seen_errors.push_str(&more),
-                Err(why) => {
-                    panic!("waited for {text:?} on stderr of {:?}: {why}\nseen:\n{}", self.words, self.seen_errors)
-                }
-            }
+    pub(crate) fn wait_for_error(&mut self, text: &str) -> &mut Self {
+        if let Err(why) = self.err.wait_for(text, Instant::now() + WATCHDOG) {
+            self.fail(&format!("waited for {text:?} on stderr: {}", reason(why)));
         }
         self
     }
 
+    fn fail(&mut self, what: &str) -> ! {
+        panic!(
+            "{what}\ncommand: {:?}\n--- stdout\n{}--- stderr\n{}---",
+            self.words,
+            self.out.text(),
+            self.err.text()
+        )
+    }
+
     /// Sends it a signal.
-    pub fn signal(&mut self, signal: Signal) -> &mut Self {
-        kill(Pid::from_raw(self.pid()), signal).expect("it is alive");
+    pub(crate) fn signal(&mut self, signal: Signal) -> &mut Self {
+        kill(Pid::from_raw(self.pid()), signal).expect("it is not reaped");
         self
     }
 
     /// Writes to its standard input; one that it has closed is no matter.
-    pub fn write(&mut self, text: &[u8]) -> &mut Self {
+    pub(crate) fn write(&mut self, text: &[u8]) -> &mut Self {
         if let Some(stdin) = &mut self.child.stdin {
             let _ = stdin.write_all(text);
         }
@@ -242,115 +290,145 @@ impl Live {
     }
 
     /// Closes its standard input.
-    pub fn close_stdin(&mut self) -> &mut Self {
+    pub(crate) fn close_stdin(&mut self) -> &mut Self {
         self.child.stdin = None;
         self
     }
 
-    /// Waits for its end.
-    pub fn finish(mut self) -> Output {
-        self.child.stdin = None;
+    /// Waits for its end, with standard input as it is, and for the end of what it wrote.
+    pub(crate) fn end(mut self) -> Output {
         let deadline = Instant::now() + WATCHDOG;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().expect("it is our child") {
-                break status;
-            }
-            // The lines tell of its end by their own: the channel closes with stdout.
-            match self.lines.recv_timeout(Duration::from_millis(20)) {
-                Ok(line) => self.seen.push(line),
-                Err(RecvTimeoutError::Disconnected) => {
-                    if let Some(status) = wait_with_watchdog(&mut self.child, deadline) {
-                        break status;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            if Instant::now() > deadline {
-                while let Ok(more) = self.errors.try_recv() {
-                    self.seen_errors.push_str(&more);
-                }
-                panic!("{:?} does not end\nseen: {:#?}\nstderr:\n{}", self.words, self.seen, self.seen_errors);
-            }
-        };
-        let join = |thread: Option<JoinHandle<Vec<u8>>>| {
-            thread.map(|t| t.join().expect("the reader does not panic")).unwrap_or_default()
-        };
-        Output { words: self.words.clone(), status, stdout: join(self.out.take()), stderr: join(self.err.take()) }
+        if self.ended.recv_timeout(WATCHDOG) == Err(RecvTimeoutError::Timeout) {
+            self.fail("it does not end");
+        }
+        let status = self.child.wait().expect("it is our child");
+        if self.out.finish(deadline).is_err() || self.err.finish(deadline).is_err() {
+            self.fail("it has ended, and something holds its output open");
+        }
+        Output {
+            words: std::mem::take(&mut self.words),
+            status,
+            stdout: std::mem::take(&mut self.out.all),
+            stderr: std::mem::take(&mut self.err.all),
+        }
+    }
+
+    /// Closes its standard input and waits for its end.
+    pub(crate) fn finish(mut self) -> Output {
+        self.close_stdin();
+        self.end()
     }
 }
 
-fn wait_with_watchdog(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
-    while Instant::now() < deadline {
-        if let Ok(Some(status)) = child.try_wait() {
-            return Some(status);
-        }
-        std::thread::yield_now();
+fn reason(why: RecvTimeoutError) -> &'static str {
+    match why {
+        RecvTimeoutError::Timeout => "the watchdog barked",
+        RecvTimeoutError::Disconnected => "the stream was closed",
     }
-    None
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            let _ = nix::sys::signal::killpg(Pid::from_raw(self.pid()), Signal::SIGKILL);
-            let _ = self.child.wait();
-        }
+        end(&mut self.child);
     }
 }
 
+/// Kills a child that is alive, and what descends from it, and reaps the child.
+pub(crate) fn end(child: &mut Child) {
+    if matches!(child.try_wait(), Ok(None)) {
+        let pid = i32::try_from(child.id()).expect("a pid is a pid_t");
+        for pid in [pid].into_iter().chain(descendants(pid)) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        let _ = child.wait();
+    }
+}
+
+/// What descends from a process now.
+fn descendants(pid: i32) -> Vec<i32> {
+    let children = std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+        .filter(|child| stat(*child).is_some_and(|fields| fields.get(1) == Some(&pid.to_string())));
+    children.flat_map(|child| [child].into_iter().chain(descendants(child))).collect()
+}
+
+/// The fields of `/proc/N/stat` that follow the name: the state, the parent, the group, the session, …
+fn stat(pid: i32) -> Option<Vec<String>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = text.rsplit_once(") ")?;
+    Some(fields.split_ascii_whitespace().map(str::to_string).collect())
+}
+
 /// A run that has ended.
-pub struct Output {
+pub(crate) struct Output {
     words: Vec<String>,
     /// How.
-    pub status: ExitStatus,
+    pub(crate) status: ExitStatus,
     /// All of its standard output.
-    pub stdout: Vec<u8>,
+    pub(crate) stdout: Vec<u8>,
     /// All of its standard error.
-    pub stderr: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
 }
 
 impl Output {
     /// Standard output as text.
-    pub fn out(&self) -> String {
+    pub(crate) fn out(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
     /// Standard error as text.
-    pub fn err(&self) -> String {
+    pub(crate) fn err(&self) -> String {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }
 
     /// Fails unless it exited with the code and printed just that.
     #[track_caller]
-    pub fn expect(&self, code: i32, stdout: &str) -> &Self {
+    pub(crate) fn expect(&self, code: i32, stdout: &str) -> &Self {
         assert!(self.status.code() == Some(code) && self.out() == stdout, "expected {code} and {stdout:?} of\n{self}");
         self
     }
 
     /// Fails unless it exited with the code.
     #[track_caller]
-    pub fn expect_code(&self, code: i32) -> &Self {
+    pub(crate) fn expect_code(&self, code: i32) -> &Self {
         assert!(self.status.code() == Some(code), "expected {code} of\n{self}");
         self
     }
 
     /// Fails unless it died by the signal.
     #[track_caller]
-    pub fn expect_death(&self, signal: Signal) -> &Self {
+    pub(crate) fn expect_death(&self, signal: Signal) -> &Self {
         assert!(self.status.signal() == Some(signal as i32), "expected a death by {signal} of\n{self}");
         self
     }
 
     /// Fails unless its standard error has the text.
     #[track_caller]
-    pub fn expect_error(&self, text: &str) -> &Self {
+    pub(crate) fn expect_error(&self, text: &str) -> &Self {
         assert!(self.err().contains(text), "expected {text:?} on the stderr of\n{self}");
+        self
+    }
+
+    /// Fails if its standard error has the text.
+    #[track_caller]
+    pub(crate) fn expect_not(&self, text: &str) -> &Self {
+        assert!(!self.err().contains(text), "expected no {text:?} on the stderr of\n{self}");
+        self
+    }
+
+    /// Fails unless its standard error is just that.
+    #[track_caller]
+    pub(crate) fn expect_errors(&self, text: &str) -> &Self {
+        assert!(self.err() == text, "expected {text:?} as the stderr of\n{self}");
         self
     }
 
     /// Fails unless its standard error is empty.
     #[track_caller]
-    pub fn expect_no_error(&self) -> &Self {
+    pub(crate) fn expect_no_error(&self) -> &Self {
         assert!(self.stderr.is_empty(), "expected nothing on the stderr of\n{self}");
         self
     }
@@ -364,21 +442,21 @@ impl fmt::Display for Output {
 }
 
 /// A directory that goes away with the value, and files in it.
-pub struct Place(tempfile::TempDir);
+pub(crate) struct Place(tempfile::TempDir);
 
 impl Place {
     /// An empty directory.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().expect("there is room for a temporary directory"))
     }
 
     /// Its path, without links.
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.0.path().canonicalize().expect("it exists")
     }
 
     /// Writes a file, with its directories.
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().expect("it is in the directory")).expect("it can be made");
         std::fs::write(&path, text).expect("it can be written");
@@ -386,12 +464,12 @@ impl Place {
     }
 
     /// The text of a file in it.
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path().join(name)).unwrap_or_default()
     }
 
     /// What is in it, sorted.
-    pub fn list(&self) -> Vec<String> {
+    pub(crate) fn list(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.path()).expect("it is a directory");
         let mut names: Vec<_> = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
@@ -400,12 +478,18 @@ impl Place {
 }
 
 /// Whether a process exists and is no zombie.
-pub fn is_alive(pid: i32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !matches!(stat.rsplit_once(") ").map(|(_, rest)| rest.as_bytes()[0]), Some(b'Z' | b'X')))
+pub(crate) fn is_alive(pid: i32) -> bool {
+    stat(pid).is_some_and(|fields| !matches!(fields[0].as_str(), "Z" | "X"))
+}
+
+/// Fails if one of the processes is alive.
+#[track_caller]
+pub(crate) fn expect_gone(pids: &[i32]) {
+    let alive: Vec<_> = pids.iter().filter(|pid| is_alive(**pid)).collect();
+    assert!(alive.is_empty(), "alive: {alive:?} of {pids:?}");
 }
 
 /// The root of the project.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

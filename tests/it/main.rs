@@ -2,4 +2,5 @@
 
 mod harness;
 
+mod atexit;
 mod exit_codes;
