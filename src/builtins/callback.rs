@@ -163,13 +163,24 @@ fn same(a: &GlobalRuntimeState, b: &GlobalRuntimeState) -> bool {
 pub fn call_now(verb: &'static str, call: &Call<'_>, pointer: &FnPtr, args: &[Dynamic]) -> Outcome {
     match home_of(verb, call.host, call.context, pointer, args.len())? {
         Some(home) => call_in(&home, call.engine(), pointer, args, call.context.call_position()),
-        None => pointer.call_raw(call.context, None, args.to_vec()),
+        None => by_name(pointer).call_raw(call.context, None, args.to_vec()),
     }
 }
 
 fn call_in(global: &GlobalRuntimeState, engine: &Engine, pointer: &FnPtr, args: &[Dynamic], at: Position) -> Outcome {
     let context = NativeCallContext::new_with_all_fields(engine, pointer.fn_name(), global.source(), global, at);
-    pointer.call_raw(&context, None, args.to_vec())
+    by_name(pointer).call_raw(&context, None, args.to_vec())
+}
+
+/// The pointer as one that is looked up from the inside out, as a call is. The engine looks for what the
+/// parser has linked in the outermost text alone, and takes the script's function for that of a module.
+fn by_name(pointer: &FnPtr) -> FnPtr {
+    let mut named = match FnPtr::new(pointer.fn_name()) {
+        Ok(named) if !pointer.is_anonymous() => named,
+        _ => return pointer.clone(),
+    };
+    named.set_curry(pointer.iter_curry().cloned());
+    named
 }
 
 /// Finds what a pointer means, and refuses a function that does not exist or that takes another number of

@@ -86,8 +86,8 @@ pub fn is_closure(name: &str) -> bool {
 /// The statements of a function. Rhai tells them only to those who walk over a tree, and does not say which
 /// function it is in: so the walk is over a tree with this function alone.
 fn body(ast: &AST, def: &ScriptFuncDef) -> Vec<Stmt> {
-    let alone = ast
-        .clone_functions_only_filtered(|_, _, _, name, count| name == def.name.as_str() && count == def.params.len());
+    let mut alone = ast.clone_functions_only();
+    alone.retain_functions(|_, _, name, count| name == def.name.as_str() && count == def.params.len());
     let mut statements = Vec::new();
     alone.walk(&mut |path: &[ASTNode<'_>]| {
         if let [ASTNode::Stmt(statement)] = path {

@@ -116,13 +116,8 @@ impl Run {
     /// Starts with standard output and error of the caller's choice; what is no pipe is seen as empty.
     pub(crate) fn start_with(self, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Live {
         let words = self.words.iter().map(|w| w.to_string_lossy().into_owned()).collect();
-        let mut child = self
-            .command()
-            .stdin(Stdio::piped())
-            .stdout(stdout)
-            .stderr(stderr)
-            .spawn()
-            .expect("the program starts");
+        let mut child =
+            self.command().stdin(Stdio::piped()).stdout(stdout).stderr(stderr).spawn().expect("the program starts");
         let out = child.stdout.take().map(Collected::lines).unwrap_or_default();
         let err = child.stderr.take().map(Collected::pieces).unwrap_or_default();
         let ended = watch(&child);
@@ -267,12 +262,7 @@ impl Live {
     }
 
     fn fail(&mut self, what: &str) -> ! {
-        panic!(
-            "{what}\ncommand: {:?}\n--- stdout\n{}--- stderr\n{}---",
-            self.words,
-            self.out.text(),
-            self.err.text()
-        )
+        panic!("{what}\ncommand: {:?}\n--- stdout\n{}--- stderr\n{}---", self.words, self.out.text(), self.err.text())
     }
 
     /// Sends it a signal.
