@@ -200,7 +200,7 @@ fn home_of(
     pointer: &FnPtr,
     args: usize,
 ) -> Result<Option<Rc<GlobalRuntimeState>>, Error> {
-    let name = pointer.fn_name();
+    let name = names::as_written(pointer.fn_name());
     let count = args + pointer.curry().len();
     let visible = |module: &Module| module.get_script_fn(name, count).is_some();
     if context.iter_namespaces().any(visible) {
@@ -235,7 +235,7 @@ fn home_of(
 
 /// What reports call a function.
 fn title_of(pointer: &FnPtr) -> String {
-    if pointer.is_anonymous() { "closure".into() } else { pointer.fn_name().into() }
+    if pointer.is_anonymous() { "closure".into() } else { names::as_written(pointer.fn_name()).into() }
 }
 
 /// The function that a pointer means among these, the newest first as the engine looks.

@@ -138,10 +138,7 @@ impl fmt::Display for Error {
                 nearest.as_ref().map_or(Ok(()), |nearest| write!(f, " (did you mean `{nearest}`?)"))
             }
             Self::ArgumentCount { verb, name, takes, given } => {
-                let was = if *given == 1 { "was" } else { "were" };
-                let numbers: Vec<_> = takes.iter().map(ToString::to_string).collect();
-                let plural = if takes == &[1] { "argument" } else { "arguments" };
-                write!(f, "{verb}: function `{name}` takes {} {plural} but {given} {was} given", numbers.join(" or "))
+                write!(f, "{verb}: {}", count_sentence(name, takes, *given))
             }
             Self::UnknownField { record, name, known } => {
                 write!(f, "{record} has no `{name}`")?;
@@ -175,6 +172,19 @@ impl fmt::Display for Error {
             Self::System { verb, action, error } => write!(f, "{verb}: cannot {action}: {}", reason(error)),
         }
     }
+}
+
+/// The sentence about a function that is given a number of arguments which it does not take.
+#[must_use]
+pub fn count_sentence(name: &str, takes: &[usize], given: usize) -> String {
+    let was = if given == 1 { "was" } else { "were" };
+    let plural = if takes == [1] { "argument" } else { "arguments" };
+    let numbers = match takes {
+        // Not `1 or 2 or 3 or 4`.
+        [first, .., last] if takes.len() > 2 && last - first + 1 == takes.len() => format!("{first} to {last}"),
+        takes => takes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or "),
+    };
+    format!("function `{name}` takes {numbers} {plural} but {given} {was} given")
 }
 
 fn list_directories(directories: &[PathBuf]) -> String {

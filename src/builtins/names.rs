@@ -2,7 +2,7 @@
 //! value, refuses a handler with the wrong number of arguments, feeds `--check`, and finds the nearest
 //! name. A test compares it with what is registered and with `docs/language.md`.
 
-use rhai::{Dynamic, Engine, FnPtr, Module};
+use rhai::{Dynamic, Engine, FnPtr, Module, Token};
 
 /// A builtin and the numbers of arguments that it takes.
 pub struct Name {
@@ -28,6 +28,7 @@ pub const GLOBAL: &[Name] = &[
     name("capture", 1, 1),
     name("cd", 1, 1),
     name("cwd", 0, 0),
+    name("debug", 0, 1),
     name("eprint", 0, 1),
     name("exit", 0, 1),
     name("exit_now", 0, 1),
@@ -35,6 +36,7 @@ pub const GLOBAL: &[Name] = &[
     name("kill", 2, 2),
     name("outcome", 0, 0),
     name("pid", 0, 0),
+    name("print", 0, 1),
     name("quote", 1, 1),
     name("read_all", 0, 0),
     name("read_line", 0, 0),
@@ -52,6 +54,14 @@ pub const GLOBAL: &[Name] = &[
     name("untrap", 0, 1),
 ];
 
+/// What a value of the host can do, which can be called like a function with the value first.
+pub const MEMBERS: &[(&str, usize)] = &[("cancel", 1), ("name", 2), ("run", 1), ("timeout", 2)];
+
+/// The numbers of arguments that members of that name take, the value among them.
+pub fn members(name: &str) -> impl Iterator<Item = usize> {
+    MEMBERS.iter().filter(move |(known, _)| *known == name).map(|(_, count)| *count)
+}
+
 /// The names that a script may not define: what it would hide is the promise itself.
 pub const SACRED: [&str; 5] = ["atexit", "exit", "exit_now", "trap", "untrap"];
 
@@ -61,11 +71,34 @@ pub fn find(name: &str) -> Option<&'static Name> {
     GLOBAL.binary_search_by(|known| known.name.cmp(name)).ok().map(|index| &GLOBAL[index])
 }
 
+/// The names that Rhai reserves, although they are those of functions, and the names that a pointer to each
+/// has: the engine makes none to a reserved word.
+const RESERVED: [(&str, &str); 2] = [("debug", "__debug"), ("print", "__print")];
+
+/// The name that a pointer to a builtin has.
+#[must_use]
+pub fn of_pointer(name: &'static str) -> &'static str {
+    RESERVED.iter().find(|(reserved, _)| *reserved == name).map_or(name, |(_, own)| own)
+}
+
+/// The name that a script has for what a pointer calls.
+#[must_use]
+pub fn as_written(name: &str) -> &str {
+    RESERVED.iter().find(|(_, own)| *own == name).map_or(name, |(reserved, _)| reserved)
+}
+
 /// Gives each builtin's bare name its value: a pointer to it. A variable of a script hides it.
 pub fn register(engine: &mut Engine) {
+    // Not deprecated, but said to be volatile: Rhai is pinned.
+    #[allow(deprecated)]
+    engine.on_parse_token(|token, _, _| match token {
+        Token::Reserved(word) if RESERVED.iter().any(|(reserved, _)| **reserved == **word) => Token::Identifier(word),
+        token => token,
+    });
     let mut module = Module::new();
     for known in GLOBAL {
-        let pointer = FnPtr::new(known.name).expect("a builtin's name is an identifier: a test parses them all");
+        let name = of_pointer(known.name);
+        let pointer = FnPtr::new(name).expect("a builtin's name is an identifier: a test parses them all");
         module.set_var(known.name, Dynamic::from(pointer));
     }
     engine.register_global_module(module.into());
@@ -77,8 +110,9 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .into_iter()
         .filter(|candidate| *candidate != name)
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        // One slip in three letters is a typo; more is another word.
+        // One slip in three letters is a typo; more is another word, as is any slip in one or two.
         .filter(|(distance, candidate)| *distance <= name.len().max(candidate.len()).div_ceil(3).min(3))
+        .filter(|(distance, candidate)| distance * 2 < name.len().max(candidate.len()))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

@@ -5,7 +5,7 @@ use std::any::TypeId;
 use rhai::{Array, Blob, Dynamic, EvalAltResult, FUNC_TO_DEBUG, FUNC_TO_STRING, ImmutableString, Map};
 
 use super::error::{Error, stopped};
-use super::{Call, Host, Room};
+use super::{Call, Host, Room, names};
 use crate::host::WriteError;
 
 /// Registers the room.
@@ -14,19 +14,23 @@ pub fn register(room: &mut Room<'_>) {
     room.engine.on_print(|_| {});
     room.engine.on_debug(|_, _, _| {});
     for kind in printable() {
-        room.add_for("print", &kind, |call, given| {
-            let text = given.first().map(|value| text(call, FUNC_TO_STRING, value)).unwrap_or_default();
-            print(call.host, &text)?;
-            Ok(ImmutableString::new().into())
-        });
-        room.add_for("debug", &kind, |call, given| {
-            let text = given.first().map(|value| text(call, FUNC_TO_DEBUG, value)).unwrap_or_default();
-            flush(call.host)?;
-            let source = call.context.call_source().unwrap_or("script");
-            let place = call.context.call_position();
-            call.host.write_stderr(&format!("{}:{place:?}: {text}\n", file_name(source)));
-            Ok(ImmutableString::new().into())
-        });
+        for name in ["print", names::of_pointer("print")] {
+            room.add_for(name, &kind, |call, given| {
+                let text = given.first().map(|value| text(call, FUNC_TO_STRING, value)).unwrap_or_default();
+                print(call.host, &text)?;
+                Ok(ImmutableString::new().into())
+            });
+        }
+        for name in ["debug", names::of_pointer("debug")] {
+            room.add_for(name, &kind, |call, given| {
+                let text = given.first().map(|value| text(call, FUNC_TO_DEBUG, value)).unwrap_or_default();
+                flush(call.host)?;
+                let source = call.context.call_source().unwrap_or("script");
+                let place = call.context.call_position();
+                call.host.write_stderr(&format!("{}:{place:?}: {text}\n", file_name(source)));
+                Ok(ImmutableString::new().into())
+            });
+        }
     }
     room.add("eprint", |call, given| {
         let text = given.first().map(|value| text(call, FUNC_TO_STRING, value)).unwrap_or_default();

@@ -3,6 +3,7 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use colored::Colorize;
 
+use crate::engine::check::Level as Weight;
 use crate::engine::failure::{Failure, Frame, Place};
 use crate::engine::source::Sources;
 use crate::host::settings::Style;
@@ -13,9 +14,16 @@ pub const STYLE: Style = Style { name: |text| text.bold().to_string(), command: 
 /// The lines of a source are cut to about this width around the caret.
 const WIDTH: usize = 140;
 
+/// The steps of a longer way, as of an endless recursion, are told from both ends.
+const MOST_FRAMES: usize = 20;
+
 /// The text of a failure: message, place, the line with a caret, the way there, what would help.
 #[must_use]
-pub fn render(failure: &Failure, sources: &Sources, color: bool) -> String {
+pub fn render(weight: Weight, failure: &Failure, sources: &Sources, color: bool) -> String {
+    let level = match weight {
+        Weight::Error => Level::ERROR,
+        Weight::Warning => Level::WARNING,
+    };
     let renderer = if color { Renderer::styled() } else { Renderer::plain() }.term_width(WIDTH);
     let mut text =
         match failure.place.as_ref().and_then(|place| Some((place, sources.line(&place.source, place.line)?))) {
@@ -27,20 +35,26 @@ pub fn render(failure: &Failure, sources: &Sources, color: bool) -> String {
                     .line_start(place.line)
                     .path(path)
                     .annotation(AnnotationKind::Primary.span(start..end));
-                renderer.render(&[Level::ERROR.primary_title(failure.message.as_str()).element(snippet)])
+                renderer.render(&[level.primary_title(failure.message.as_str()).element(snippet)])
             }
             None => {
-                let mut text =
-                    renderer.render(&[Group::with_title(Level::ERROR.primary_title(failure.message.as_str()))]);
+                let mut text = renderer.render(&[Group::with_title(level.primary_title(failure.message.as_str()))]);
                 if let Some(place) = failure.place.as_ref() {
                     text.push_str(&format!("\n  --> {}", at(place, sources)));
                 }
                 text
             }
         };
-    for frame in &failure.frames {
-        text.push_str("\n   ");
-        text.push_str(&line_of(frame, sources));
+    let hidden =
+        if failure.frames.len() > MOST_FRAMES { MOST_FRAMES / 2..failure.frames.len() - MOST_FRAMES / 2 } else { 0..0 };
+    for (index, frame) in failure.frames.iter().enumerate() {
+        if index == hidden.start && !hidden.is_empty() {
+            text.push_str(&format!("\n   … {} more calls", hidden.len()));
+        }
+        if !hidden.contains(&index) {
+            text.push_str("\n   ");
+            text.push_str(&line_of(frame, sources));
+        }
     }
     if let Some(hint) = &failure.hint {
         text.push_str(&format!("\n   {} {hint}", "help:".bold()));

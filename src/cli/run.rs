@@ -9,9 +9,10 @@ use anyhow::{Context, Result, bail};
 use super::args::Args;
 use super::report;
 use crate::builtins::{HandlerFailure, Host, Why, unwind};
+use crate::engine::check::{self, Finding, Level};
 use crate::engine::failure::{self, Failure};
 use crate::engine::source::{ARGUMENT, STDIN, SourceText, Sources};
-use crate::engine::{Interpreter, limits};
+use crate::engine::{Interpreter, Loaded, limits};
 use crate::host::outcome::Reraise;
 use crate::host::output::write_stderr;
 use crate::host::settings::{Origin, Settings};
@@ -100,7 +101,9 @@ impl Job {
         let color = self.color;
         let tell = {
             let sources = sources.clone();
-            move |host: &Host, failure: &Failure| host.write_stderr(&report::render(failure, &sources, color))
+            move |host: &Host, failure: &Failure| {
+                host.write_stderr(&report::render(Level::Error, failure, &sources, color))
+            }
         };
         let of_handler = {
             let (sources, tell, script) = (sources.clone(), tell.clone(), self.source.name.clone());
@@ -108,7 +111,7 @@ impl Job {
                 let source = failure.source.unwrap_or(&script);
                 let described = match failure.why {
                     Why::Raised(error) => {
-                        let context = failure::Context { sources: &sources, script: source, ast: None };
+                        let context = failure::Context { sources: &sources, script: source };
                         Failure::from_error(error, &context)
                     }
                     Why::Interrupted => Failure::new(format!("exit handler `{}` was interrupted", failure.title)),
@@ -124,7 +127,7 @@ impl Job {
                 tell(&host, &failure);
                 Status::NOT_STARTED
             }
-            Ok(_) if self.check => Status::Code(0),
+            Ok(script) if self.check => check_only(&interpreter, &script, color),
             Ok(script) => {
                 let outcome = interpreter.evaluate(&script, &|failure| tell(&host, failure));
                 let status = interpreter.unwind(&outcome);
@@ -136,4 +139,16 @@ impl Job {
         std::mem::forget(interpreter);
         status
     }
+}
+
+/// Tells what is wrong with a script, without running it.
+fn check_only(interpreter: &Interpreter, script: &Loaded, color: bool) -> Status {
+    let findings = check::check(interpreter, script);
+    let host = interpreter.host();
+    let worth = |finding: &&Finding| finding.level == Level::Error || !host.settings.quiet;
+    for finding in findings.iter().filter(worth) {
+        host.write_stderr(&report::render(finding.level, &finding.failure, interpreter.sources(), color));
+    }
+    let is_sound = findings.iter().all(|finding| finding.level != Level::Error);
+    if is_sound { Status::Code(0) } else { Status::NOT_STARTED }
 }

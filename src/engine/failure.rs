@@ -1,9 +1,9 @@
 //! What went wrong in a script, as data: the message, where, by which calls, and what would help.
 
-use rhai::{AST, EvalAltResult, ParseError, Position};
+use rhai::{AST, EvalAltResult, ParseError, ParseErrorType, Position, ScriptFuncDef};
 
 use super::source::Sources;
-use super::syntax;
+use super::syntax::{self, Binding};
 use crate::builtins::error::thrown_message;
 use crate::builtins::{names, standard};
 
@@ -29,6 +29,13 @@ pub enum Frame {
     Handler(String, Option<Place>),
 }
 
+impl Frame {
+    /// The step into a module that is imported there.
+    pub(super) fn import(importer: &str, position: Position) -> Self {
+        Self::Import(place(importer, position))
+    }
+}
+
 /// A failure of a script.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Failure {
@@ -48,8 +55,6 @@ pub struct Context<'a> {
     pub sources: &'a Sources,
     /// The name of the script's own text.
     pub script: &'a str,
-    /// The script's syntax tree, once it has one.
-    pub ast: Option<&'a AST>,
 }
 
 impl Failure {
@@ -59,11 +64,20 @@ impl Failure {
         Self { message: message.into(), place: None, frames: Vec::new(), hint: None }
     }
 
+    /// A failure at a place.
+    #[must_use]
+    pub fn at(source: &str, position: Position, message: impl Into<String>) -> Self {
+        Self { place: place(source, position), ..Self::new(message) }
+    }
+
     /// From a text that could not be parsed.
     #[must_use]
     pub fn from_parse_error(error: &ParseError, source: &str) -> Self {
-        let message = lower_first(&error.err_type().to_string());
-        Self { place: place(source, error.position()), ..Self::new(message) }
+        let hint = match error.err_type() {
+            ParseErrorType::Reserved(_) => Some("it is a word of the language: choose another name".into()),
+            _ => None,
+        };
+        Self { hint, ..Self::at(source, error.position(), lower_first(&error.err_type().to_string())) }
     }
 
     /// From an error of the evaluation.
@@ -94,7 +108,7 @@ impl Failure {
         }
         frames.reverse();
         let place = place(&source, error.position());
-        let hint = hint(error, place.as_ref(), &frames, context);
+        let hint = hint(error, place.as_ref(), &frames, context.sources);
         Self { message: message(error), place, frames, hint }
     }
 
@@ -143,9 +157,11 @@ fn message(error: &EvalAltResult) -> String {
             let (name, types) = split_signature(signature);
             match types.as_slice() {
                 [] => format!("there is no function `{name}` without arguments"),
+                ["()"] => format!("there is no function `{name}` for `()`"),
                 types => format!("there is no function `{name}` for ({})", types.join(", ")),
             }
         }
+        EvalAltResult::ErrorDotExpr(text, _) => unknown_property(text).unwrap_or_else(|| lower_first(text)),
         EvalAltResult::ErrorStackOverflow(_) => "too many calls within calls: endless recursion?".into(),
         EvalAltResult::ErrorDataTooLarge(what, _) => format!("{} is above the limit of 2 GiB", lower_first(what)),
         other => {
@@ -158,6 +174,15 @@ fn message(error: &EvalAltResult) -> String {
     }
 }
 
+/// The sentence about a property that a type has not. Rhai's own is
+/// `Unknown property 'NAME' - a getter is not registered for type 'TYPE'`.
+fn unknown_property(text: &str) -> Option<String> {
+    let mut quoted = text.strip_prefix("Unknown property '")?.split('\'');
+    let (name, kind) = (quoted.next()?, quoted.nth(1)?);
+    let kind = if kind == "()" { "`()`".into() } else { format!("a value of type `{}`", plain_type(kind)) };
+    Some(format!("{kind} has no property `{name}`"))
+}
+
 /// The name and the types of a signature such as `foo (i64, &str | ImmutableString | String)`.
 fn split_signature(signature: &str) -> (&str, Vec<&str>) {
     let Some((name, types)) = signature.split_once(" (") else { return (signature, Vec::new()) };
@@ -165,15 +190,18 @@ fn split_signature(signature: &str) -> (&str, Vec<&str>) {
     if types.is_empty() {
         return (name, Vec::new());
     }
-    let plain = |text: &str| match text.trim() {
+    (name, types.split(", ").map(|text| plain_type(text.trim())).collect())
+}
+
+/// What a person calls a type of Rhai's.
+fn plain_type(name: &str) -> &str {
+    match name {
         "i64" => "integer",
         "f64" => "float",
-        text if text.contains("ImmutableString") || text.contains("&str") => "string",
         "Fn" => "function",
-        _ => "",
-    };
-    let types = types.split(", ").map(|text| if plain(text).is_empty() { text.trim() } else { plain(text) }).collect();
-    (name, types)
+        name if name.contains("ImmutableString") || name.contains("&str") => "string",
+        name => name,
+    }
 }
 
 /// What works in place and returns `()`, and is often taken for what returns the result.
@@ -192,64 +220,98 @@ const IN_PLACE: [&str; 12] = [
     "clear",
 ];
 
-fn hint(error: &EvalAltResult, at: Option<&Place>, frames: &[Frame], context: &Context<'_>) -> Option<String> {
+fn hint(error: &EvalAltResult, at: Option<&Place>, frames: &[Frame], sources: &Sources) -> Option<String> {
     match error {
-        EvalAltResult::ErrorVariableNotFound(name, _) => variable_hint(name, at, frames, context),
+        EvalAltResult::ErrorVariableNotFound(name, _) => {
+            let in_function =
+                frames.iter().any(|frame| matches!(frame, Frame::Call(name, _) if !syntax::is_closure(name)));
+            variable_hint(name, at?, in_function, &[], sources)
+        }
         EvalAltResult::ErrorFunctionNotFound(signature, _) => {
             let (name, types) = split_signature(signature);
             if types.contains(&"()")
-                && let Some(hint) = in_place_hint(at, context)
+                && let Some(hint) = in_place_hint(at, sources)
             {
                 return Some(hint);
             }
-            function_hint(name, at, context)
+            function_hint(name, at?, sources)
         }
         EvalAltResult::ErrorDotExpr(text, _) | EvalAltResult::ErrorIndexingType(text, _) if text.contains("()") => {
-            in_place_hint(at, context)
+            in_place_hint(at, sources)
         }
-        EvalAltResult::ErrorMismatchDataType(_, given, _) if given == "()" => in_place_hint(at, context),
+        EvalAltResult::ErrorMismatchDataType(_, given, _) if given == "()" => in_place_hint(at, sources),
         _ => None,
     }
 }
 
-fn variable_hint(name: &str, at: Option<&Place>, frames: &[Frame], context: &Context<'_>) -> Option<String> {
-    if let Some((module, function)) = name.rsplit_once("::") {
-        return Some(format!("a function of a module is not a value; write the closure `|| {module}::{function}()`"));
+/// What would help where a variable is unknown; `in_sight` are the variables that are known there.
+pub(super) fn variable_hint(
+    name: &str,
+    at: &Place,
+    in_function: bool,
+    in_sight: &[&str],
+    sources: &Sources,
+) -> Option<String> {
+    let line = sources.line(&at.source, at.line).unwrap_or_default();
+    let rest: String = line.chars().skip(at.column - 1).collect();
+    if let Some(constant) = name.strip_prefix("global::") {
+        return Some(format!(
+            "`global::{constant}` is a constant of the top level: write `const {constant} = …` there"
+        ));
     }
-    let in_function = frames.iter().any(|frame| matches!(frame, Frame::Call(name, _) if !name.starts_with("anon$")));
-    let text = at.and_then(|place| context.sources.line(&place.source, place.line));
-    if in_function && context.ast.is_some_and(|ast| syntax::globals(ast).iter().any(|known| known == name)) {
-        let assigned = text.as_deref().zip(at).is_some_and(|(line, place)| is_assignment(line, place.column, name));
-        return Some(if assigned {
-            format!("a `fn` does not see the variables outside it: return the new value and write `{name} = …` there")
+    if name.contains("::") {
+        let closure = closure_for(name, &rest);
+        return Some(format!("a function of a module is not a value; write the closure `{closure}`"));
+    }
+    let tree = sources.tree(&at.source);
+    let globals = tree.as_deref().map(syntax::globals).unwrap_or_default();
+    if in_function && let Some((_, binding)) = globals.iter().find(|(known, _)| known == name) {
+        let instead = if *binding == Binding::Constant {
+            format!("write `global::{name}`, which it sees")
+        } else if is_assignment(&rest, name) {
+            format!("return the new value and write `{name} = …` there")
         } else {
-            format!("a `fn` does not see the variables outside it: make `{name}` a parameter, or use a closure")
-        });
+            format!("make `{name}` a parameter, or use a closure")
+        };
+        return Some(format!("a `fn` does not see the variables outside it: {instead}"));
     }
-    let functions = context.ast.map(script_functions).unwrap_or_default();
-    let globals = context.ast.map(syntax::globals).unwrap_or_default();
-    let known = functions.iter().chain(&globals).map(String::as_str).chain(names::GLOBAL.iter().map(|n| n.name));
-    names::nearest(name, known).map(|nearest| format!("did you mean `{nearest}`?"))
+    let functions = tree.as_deref().map(syntax::functions).unwrap_or_default();
+    let outside = globals.iter().map(|(name, _)| name.as_str()).filter(|_| !in_function);
+    let known = functions.iter().map(String::as_str).chain(outside).chain(in_sight.iter().copied());
+    names::nearest(name, known.chain(names::GLOBAL.iter().map(|n| n.name)))
+        .map(|nearest| format!("did you mean `{nearest}`?"))
 }
 
-fn is_assignment(line: &str, column: usize, name: &str) -> bool {
-    let rest: String = line.chars().skip(column - 1 + name.chars().count()).collect();
-    let rest = rest.trim_start();
+/// The closure that calls what `rest` begins with, with the arguments that follow it there.
+fn closure_for(name: &str, rest: &str) -> String {
+    let after = rest.find(|c: char| !c.is_alphanumeric() && !"_:".contains(c)).map_or("", |end| &rest[end..]);
+    let mut depth = 0;
+    let end = after.find(|c| {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        depth < 0 || (depth == 0 && c == ';')
+    });
+    let arguments = after[..end.unwrap_or(after.len())].trim().strip_prefix(',').unwrap_or_default().trim();
+    format!("|| {name}({arguments})")
+}
+
+/// Whether a text that begins with a variable gives it a value.
+fn is_assignment(text: &str, name: &str) -> bool {
+    let rest = text.strip_prefix(name).unwrap_or_default().trim_start();
     let operator = rest.trim_start_matches(['+', '-', '*', '/', '%', '|', '&', '^', '<', '>']);
     operator.starts_with('=') && !operator.starts_with("==")
 }
 
-fn function_hint(name: &str, at: Option<&Place>, context: &Context<'_>) -> Option<String> {
-    let text = at.and_then(|place| context.sources.text(&place.source)).unwrap_or_default();
-    let is_variable = ["let", "const"].iter().any(|keyword| {
-        text.match_indices(&format!("{keyword} {name}")).any(|(index, found)| {
-            text[index + found.len()..].chars().next().is_none_or(|c| !c.is_alphanumeric() && c != '_')
-        })
-    });
-    if is_variable {
-        return Some(format!("`{name}` is a variable that holds a function: write `{name}.call(…)`"));
+/// What would help where a function is unknown, or takes something else.
+pub(super) fn function_hint(name: &str, at: &Place, sources: &Sources) -> Option<String> {
+    let tree = sources.tree(&at.source);
+    if tree.as_deref().is_some_and(|tree| syntax::calls_variable(tree, name)) {
+        return Some(format!("`{name}` is a variable: if it holds a function, write `{name}.call(…)`"));
     }
-    let functions = context.ast.map(script_functions).unwrap_or_default();
+    let functions = tree.as_deref().map(syntax::functions).unwrap_or_default();
     if let Some(known) = names::find(name) {
         return Some(format!("`{name}` takes {}", range(known.least, known.most)));
     }
@@ -276,9 +338,9 @@ fn range(least: usize, most: usize) -> String {
 }
 
 /// The first in-place method in sight of the place: on its line, or where a variable was given its result.
-fn in_place_hint(at: Option<&Place>, context: &Context<'_>) -> Option<String> {
+fn in_place_hint(at: Option<&Place>, sources: &Sources) -> Option<String> {
     let place = at?;
-    let text = context.sources.text(&place.source)?;
+    let text = sources.text(&place.source)?;
     let lines: Vec<&str> = text.lines().take(place.line).collect();
     let called = |line: &str| IN_PLACE.into_iter().find(|verb| line.contains(&format!(".{verb}(")));
     let here = lines.last().and_then(|line| called(line));
@@ -289,17 +351,30 @@ fn in_place_hint(at: Option<&Place>, context: &Context<'_>) -> Option<String> {
     ))
 }
 
-fn script_functions(ast: &AST) -> Vec<String> {
-    ast.iter_functions().map(|f| f.name.to_string()).filter(|name| !name.starts_with("anon$")).collect()
-}
-
-/// A definition of a function that no script may define: its name and where.
+/// The definition of a function that no script may define: its name and where.
 #[must_use]
-pub fn sacred_definition(ast: &AST) -> Option<(&'static str, Position)> {
+pub fn sacred_definition(ast: &AST, text: &str) -> Option<(&'static str, Position)> {
     ast.shared_lib().iter_script_fn_info().find_map(|(_, _, name, _, def)| {
         let name = names::SACRED.into_iter().find(|sacred| *sacred == name)?;
-        Some((name, def.body.start_position()))
+        Some((name, definition_of(def, text)))
     })
+}
+
+/// Where the name of a function is defined. The tree knows where the body begins: the name is before it.
+pub(super) fn definition_of(def: &ScriptFuncDef, text: &str) -> Position {
+    let body = def.body.start_position();
+    let (Some(line), Some(column)) = (body.line(), body.position()) else { return body };
+    let lines = text.lines().take(line).enumerate().collect::<Vec<_>>().into_iter().rev();
+    let found = lines.filter_map(|(index, text)| {
+        let chars: Vec<char> = text.chars().take(if index + 1 == line { column } else { usize::MAX }).collect();
+        let before: String = chars.into_iter().collect();
+        let start = before.rfind(&format!("fn {}", def.name))? + "fn ".len();
+        Some((index + 1, before[..start].chars().count() + 1))
+    });
+    match found.map(|(line, column)| (u16::try_from(line), u16::try_from(column))).next() {
+        Some((Ok(line), Ok(column))) => Position::new(line, column),
+        _ => body,
+    }
 }
 
 /// The sentence about it.

@@ -1,5 +1,6 @@
 //! Floor 3, Rhai assembled: load, run, unwind.
 
+pub mod check;
 pub mod failure;
 pub mod limits;
 pub mod resolver;

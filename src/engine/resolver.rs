@@ -53,23 +53,14 @@ impl Resolver {
 
     fn load(&self, engine: &Engine, global: &mut GlobalRuntimeState, path: &str, position: Position) -> Resolved {
         let raise = |message: String| Box::new(EvalAltResult::ErrorRuntime(message.into(), position));
-        let Some(file) = locate(&self.sources, global.source(), path) else {
-            let directory = directory(&self.sources, global.source());
-            return Err(raise(format!(
-                "cannot import `{path}`: there is no `{path}.rhai` in `{}`",
-                directory.display()
-            )));
-        };
+        let file = locate(&self.sources, global.source(), path).map_err(raise)?;
         if let Some(module) = self.loaded.borrow().get(&file) {
             return Ok(Shared::clone(module));
         }
         if let Some(start) = self.loading.borrow().iter().position(|known| *known == file) {
-            let circle: Vec<String> = self.loading.borrow()[start..]
-                .iter()
-                .chain([&file])
-                .map(|path| format!("`{}`", self.sources.display(&path.to_string_lossy())))
-                .collect();
-            return Err(raise(format!("cannot import `{path}`: it imports itself: {}", circle.join(" → "))));
+            let circle: Vec<String> =
+                self.loading.borrow()[start..].iter().map(|path| path.to_string_lossy().into_owned()).collect();
+            return Err(raise(imports_itself(path, &circle, &self.sources)));
         }
         let source =
             SourceText::read(&file).map_err(|error: SourceError| raise(format!("cannot import `{path}`: {error}")))?;
@@ -78,7 +69,7 @@ impl Resolver {
             |error: Box<EvalAltResult>| Box::new(EvalAltResult::ErrorInModule(source.name.clone(), error, position));
         let mut ast = engine.compile(&*source.text).map_err(|error| in_module(error.into()))?;
         ast.set_source(source.name.clone());
-        if let Some((name, line)) = failure::sacred_definition(&ast) {
+        if let Some((name, line)) = failure::sacred_definition(&ast, &source.text) {
             let error = EvalAltResult::ErrorRuntime(failure::sacred_message(name).into(), line);
             return Err(in_module(error.into()));
         }
@@ -88,6 +79,8 @@ impl Resolver {
         if !closures.is_empty() {
             ast.combine(engine.compile(format!("{END_OF_MODULE}()")).map_err(|error| in_module(error.into()))?);
         }
+        let ast = Rc::new(ast);
+        self.sources.add_tree(&source.name, &ast);
         self.loading.borrow_mut().push(file.clone());
         let module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &ast);
         self.loading.borrow_mut().pop();
@@ -111,15 +104,27 @@ fn directory(sources: &Sources, importer: Option<&str>) -> PathBuf {
 }
 
 /// The canonical path of the file that `import "path"` means in the text `importer`.
-#[must_use]
-pub fn locate(sources: &Sources, importer: Option<&str>, path: &str) -> Option<PathBuf> {
-    let plain = directory(sources, importer).join(path);
+///
+/// # Errors
+///
+/// The sentence that says where there is none.
+pub(super) fn locate(sources: &Sources, importer: Option<&str>, path: &str) -> Result<PathBuf, String> {
+    let directory = directory(sources, importer);
+    let plain = directory.join(path);
     let mut suffixed = plain.clone().into_os_string();
     suffixed.push(".rhai");
     [PathBuf::from(suffixed), plain]
         .into_iter()
         .find(|candidate| candidate.is_file())
         .and_then(|candidate| candidate.canonicalize().ok())
+        .ok_or_else(|| format!("cannot import `{path}`: there is no `{path}.rhai` in `{}`", directory.display()))
+}
+
+/// The sentence about modules that import each other: the first of the circle is what `path` means.
+pub(super) fn imports_itself(path: &str, circle: &[String], sources: &Sources) -> String {
+    let names: Vec<_> =
+        circle.iter().chain(circle.first()).map(|name| format!("`{}`", sources.display(name))).collect();
+    format!("cannot import `{path}`: it imports itself: {}", names.join(" → "))
 }
 
 impl ModuleResolver for Resolver {

@@ -1,6 +1,7 @@
 //! A run: load, evaluate, unwind.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
 use rhai::{AST, Caches, Engine, EvalAltResult, Scope};
 
@@ -23,8 +24,8 @@ pub struct Interpreter {
 
 /// A script that is ready to run.
 pub struct Loaded {
-    ast: AST,
-    name: String,
+    pub(super) ast: Rc<AST>,
+    pub(super) name: String,
 }
 
 impl Interpreter {
@@ -72,16 +73,21 @@ impl Interpreter {
     ///
     /// Why it cannot start.
     pub fn load(&self, source: &SourceText) -> Result<Loaded, Failure> {
+        let ast = self.parse(source)?;
+        Ok(Loaded { ast, name: source.name.clone() })
+    }
+
+    pub(super) fn parse(&self, source: &SourceText) -> Result<Rc<AST>, Failure> {
         self.sources.add(source);
         let mut ast =
             self.engine.compile(&*source.text).map_err(|error| Failure::from_parse_error(&error, &source.name))?;
         ast.set_source(source.name.clone());
-        if let Some((name, position)) = sacred_definition(&ast) {
-            let error = EvalAltResult::ErrorRuntime(sacred_message(name).into(), position);
-            let context = Context { sources: &self.sources, script: &source.name, ast: None };
-            return Err(Failure::from_error(&error, &context));
+        if let Some((name, position)) = sacred_definition(&ast, &source.text) {
+            return Err(Failure::at(&source.name, position, sacred_message(name)));
         }
-        Ok(Loaded { ast, name: source.name.clone() })
+        let ast = Rc::new(ast);
+        self.sources.add_tree(&source.name, &ast);
+        Ok(ast)
     }
 
     /// Evaluates a script; a failure is told by `report` at once.
@@ -97,7 +103,7 @@ impl Interpreter {
         }
         let failure = match (result, written) {
             (Err(error), _) => {
-                let context = Context { sources: &self.sources, script: &script.name, ast: Some(&script.ast) };
+                let context = Context { sources: &self.sources, script: &script.name };
                 Failure::from_error(&error, &context)
             }
             (Ok(()), Err(WriteError::Failed(error))) => {

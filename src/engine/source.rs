@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use rhai::AST;
+
 use crate::host::reason;
 
 /// The name of the text given by `-e`.
@@ -95,10 +97,11 @@ impl SourceText {
     }
 }
 
-/// Every text that was loaded, by its name.
+/// Every text that was loaded, by its name, and what the parser made of it.
 #[derive(Clone, Debug)]
 pub struct Sources {
     texts: Rc<RefCell<HashMap<String, Arc<str>>>>,
+    trees: Rc<RefCell<HashMap<String, Rc<AST>>>>,
     /// Reports name files relative to where the run began.
     start: Rc<Path>,
 }
@@ -107,12 +110,23 @@ impl Sources {
     /// No text yet; reports name files relative to `start`.
     #[must_use]
     pub fn new(start: &Path) -> Self {
-        Self { texts: Rc::default(), start: start.into() }
+        Self { texts: Rc::default(), trees: Rc::default(), start: start.into() }
     }
 
     /// Remembers a text.
     pub fn add(&self, source: &SourceText) {
         self.texts.borrow_mut().insert(source.name.clone(), Arc::clone(&source.text));
+    }
+
+    /// Remembers what the parser made of a text: hints are found in it.
+    pub fn add_tree(&self, name: &str, tree: &Rc<AST>) {
+        self.trees.borrow_mut().insert(name.to_string(), Rc::clone(tree));
+    }
+
+    /// What the parser made of the text of that name.
+    #[must_use]
+    pub fn tree(&self, name: &str) -> Option<Rc<AST>> {
+        self.trees.borrow().get(name).cloned()
     }
 
     /// Where the run began: what has no file imports relative to it.

@@ -2,17 +2,34 @@
 
 use std::collections::HashMap;
 
-use rhai::{AST, ASTNode, Expr, FnCallExpr, FnPtr, Position, ScriptFuncDef, Shared, Stmt, StmtBlock};
+use rhai::{AST, ASTFlags, ASTNode, Expr, FnCallExpr, FnPtr, Module, Position, ScriptFuncDef, Shared, Stmt, StmtBlock};
 
 /// What a name was bound by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Binding {
-    /// `let` or `const`, a `catch`, the alias of an `import`.
+    /// `let`, or a `catch`.
     Variable,
+    /// `const`.
+    Constant,
     /// A `for` loop, whose closures share one variable.
     Loop,
     /// A parameter.
     Parameter,
+}
+
+/// Where the walk is.
+#[derive(Clone, Copy, Debug)]
+pub struct Spot<'a> {
+    /// In the text.
+    pub position: Position,
+    /// The named function around it.
+    pub function: Option<&'a str>,
+    /// Whether a closure is around it.
+    pub in_closure: bool,
+    /// Whether a `try` is around it, which may be there for just what fails here.
+    pub in_try: bool,
+    /// The variables in sight, innermost last.
+    pub in_sight: &'a [(String, Binding)],
 }
 
 /// A variable that is read or written.
@@ -22,14 +39,12 @@ pub struct Use<'a> {
     pub name: &'a str,
     /// The modules before it, as in `lib::NAME`.
     pub namespace: &'a [String],
-    /// Where.
-    pub position: Position,
     /// What it is bound by, if it is bound in sight.
     pub binding: Option<Binding>,
-    /// The named function that the walk is in.
-    pub function: Option<&'a str>,
     /// Whether a value is given to it.
     pub assigned: bool,
+    /// Where.
+    pub spot: Spot<'a>,
 }
 
 /// A function that is called by its name.
@@ -39,12 +54,23 @@ pub struct CallSite<'a> {
     pub call: &'a FnCallExpr,
     /// The modules before the name.
     pub namespace: &'a [String],
-    /// Where.
-    pub position: Position,
     /// Whether the name is that of a variable in sight.
     pub binding: Option<Binding>,
-    /// The named function that the walk is in.
-    pub function: Option<&'a str>,
+    /// Where.
+    pub spot: Spot<'a>,
+}
+
+/// A module that is imported.
+#[derive(Clone, Copy, Debug)]
+pub struct Import<'a> {
+    /// The literal name; `None` if it is computed.
+    pub path: Option<&'a str>,
+    /// What the script calls it; empty if nothing.
+    pub alias: &'a str,
+    /// Whether every run that comes so far imports it: it is not in a block or a function.
+    pub at_top: bool,
+    /// Where.
+    pub spot: Spot<'a>,
 }
 
 /// What a walk finds. Every method does nothing unless it is given something to do.
@@ -53,27 +79,29 @@ pub trait Visitor {
     fn variable(&mut self, _: Use<'_>) {}
     /// A function is called by its name; operators are not.
     fn call(&mut self, _: CallSite<'_>) {}
-    /// A module is imported, by a literal name if it has one.
-    fn import(&mut self, _path: Option<&str>, _alias: &str, _: Position) {}
+    /// A module is imported.
+    fn import(&mut self, _: Import<'_>) {}
+    /// A variable is made part of the module that the text is.
+    fn export(&mut self, _name: &str) {}
     /// A closure is made; `captured` are the bindings of what it captures, in the order of its parameters.
     fn closure(&mut self, _name: &str, _captured: &[Option<Binding>]) {}
-    /// A variable is bound at the top level of the script.
-    fn global(&mut self, _name: &str) {}
+    /// A variable is bound at the top level of the text.
+    fn global(&mut self, _name: &str, _: Binding) {}
 }
 
 /// Walks the whole tree: the statements, then each named function in the order of the text.
 pub fn walk(ast: &AST, visitor: &mut dyn Visitor) {
     let functions: Vec<&Shared<ScriptFuncDef>> = ast.shared_lib().iter_script_fn_info().map(|(.., def)| def).collect();
     let closures = functions.iter().filter(|def| is_closure(&def.name)).map(|def| (def.name.as_str(), *def)).collect();
-    let mut walk = Walk { ast, closures, visitor, scope: Vec::new(), function: None, depth: 0 };
+    let mut walk = Walk { closures, visitor, scope: Vec::new(), function: None, blocks: 0, around: 0, tries: 0 };
     walk.statements(ast.statements());
     let mut named: Vec<_> = functions.into_iter().filter(|def| !is_closure(&def.name)).collect();
     named.sort_by_key(|def| def.body.start_position());
     for def in named {
         walk.function = Some(def.name.to_string());
-        walk.depth = 1;
+        walk.blocks = 1;
         walk.scope = def.params.iter().map(|name| (name.to_string(), Binding::Parameter)).collect();
-        walk.statements(&body(ast, def));
+        walk.statements(&body(def));
     }
 }
 
@@ -85,11 +113,11 @@ pub fn is_closure(name: &str) -> bool {
 
 /// The statements of a function. Rhai tells them only to those who walk over a tree, and does not say which
 /// function it is in: so the walk is over a tree with this function alone.
-fn body(ast: &AST, def: &ScriptFuncDef) -> Vec<Stmt> {
-    let mut alone = ast.clone_functions_only();
-    alone.retain_functions(|_, _, name, count| name == def.name.as_str() && count == def.params.len());
+fn body(def: &Shared<ScriptFuncDef>) -> Vec<Stmt> {
+    let mut alone = Module::new();
+    alone.set_script_fn(Shared::clone(def));
     let mut statements = Vec::new();
-    alone.walk(&mut |path: &[ASTNode<'_>]| {
+    AST::new([], alone).walk(&mut |path: &[ASTNode<'_>]| {
         if let [ASTNode::Stmt(statement)] = path {
             statements.push((*statement).clone());
         }
@@ -99,12 +127,27 @@ fn body(ast: &AST, def: &ScriptFuncDef) -> Vec<Stmt> {
 }
 
 struct Walk<'a> {
-    ast: &'a AST,
     closures: HashMap<&'a str, &'a Shared<ScriptFuncDef>>,
     visitor: &'a mut dyn Visitor,
     scope: Vec<(String, Binding)>,
     function: Option<String>,
-    depth: usize,
+    /// How many blocks, closures and `try`s are around.
+    blocks: usize,
+    around: usize,
+    tries: usize,
+}
+
+/// The place of a walk, as a macro: a method would borrow the visitor along with it.
+macro_rules! spot {
+    ($walk:expr, $position:expr) => {
+        Spot {
+            position: $position,
+            function: $walk.function.as_deref(),
+            in_closure: $walk.around > 0,
+            in_try: $walk.tries > 0,
+            in_sight: &$walk.scope,
+        }
+    };
 }
 
 impl Walk<'_> {
@@ -113,20 +156,20 @@ impl Walk<'_> {
     }
 
     fn bind(&mut self, name: &str, binding: Binding) {
-        if self.depth == 0 {
-            self.visitor.global(name);
+        if self.blocks == 0 {
+            self.visitor.global(name, binding);
         }
         self.scope.push((name.to_string(), binding));
     }
 
     fn block(&mut self, block: &StmtBlock, bound: &[(&str, Binding)]) {
         let length = self.scope.len();
-        self.depth += 1;
+        self.blocks += 1;
         for (name, binding) in bound {
             self.bind(name, *binding);
         }
         self.statements(block.statements());
-        self.depth -= 1;
+        self.blocks -= 1;
         self.scope.truncate(length);
     }
 
@@ -164,10 +207,14 @@ impl Walk<'_> {
                 bound.push((&variable.name, Binding::Loop));
                 self.block(&flow.body, &bound);
             }
-            Stmt::Var(parts, ..) => {
+            Stmt::Var(parts, flags, _) => {
                 let (variable, value, _) = &**parts;
                 self.expression(value);
-                self.bind(&variable.name, Binding::Variable);
+                let is_constant = flags.intersects(ASTFlags::CONSTANT);
+                self.bind(&variable.name, if is_constant { Binding::Constant } else { Binding::Variable });
+                if flags.intersects(ASTFlags::EXPORTED) {
+                    self.visitor.export(&variable.name);
+                }
             }
             Stmt::Assignment(parts) => {
                 let (_, sides) = &**parts;
@@ -177,7 +224,9 @@ impl Walk<'_> {
             Stmt::FnCall(call, position) => self.call(call, *position),
             Stmt::Block(block) => self.block(block, &[]),
             Stmt::TryCatch(flow, _) => {
+                self.tries += 1;
                 self.block(&flow.body, &[]);
+                self.tries -= 1;
                 match &flow.expr {
                     Expr::Variable(variable, ..) => self.block(&flow.branch, &[(&variable.1, Binding::Variable)]),
                     _ => self.block(&flow.branch, &[]),
@@ -192,11 +241,14 @@ impl Walk<'_> {
                     Expr::StringConstant(text, _) => Some(text.as_str()),
                     _ => None,
                 };
-                self.visitor.import(literal, &alias.name, *position);
+                let at_top = self.blocks == 0;
+                let spot = spot!(self, *position);
+                self.visitor.import(Import { path: literal, alias: &alias.name, at_top, spot });
             }
             Stmt::Export(parts, _) => {
-                let (name, _) = &**parts;
+                let (name, alias) = &**parts;
                 self.use_of(&name.name, &[], name.pos, false);
+                self.visitor.export(if alias.name.is_empty() { &name.name } else { &alias.name });
             }
             // What a closure captures is used where the closure is made.
             _ => {}
@@ -205,8 +257,7 @@ impl Walk<'_> {
 
     fn use_of(&mut self, name: &str, namespace: &[String], position: Position, assigned: bool) {
         let binding = if namespace.is_empty() { self.binding(name) } else { None };
-        let function = self.function.clone();
-        self.visitor.variable(Use { name, namespace, position, binding, function: function.as_deref(), assigned });
+        self.visitor.variable(Use { name, namespace, binding, assigned, spot: spot!(self, position) });
     }
 
     fn place(&mut self, place: &Expr, assigned: bool) {
@@ -264,14 +315,8 @@ impl Walk<'_> {
         if !call.is_operator_call() {
             let namespace = path_of(&call.namespace);
             let binding = self.binding(&call.name);
-            let function = self.function.clone();
-            self.visitor.call(CallSite {
-                call,
-                namespace: &namespace,
-                position,
-                binding,
-                function: function.as_deref(),
-            });
+            let spot = spot!(self, position);
+            self.visitor.call(CallSite { call, namespace: &namespace, binding, spot });
         }
         call.args.iter().for_each(|arg| self.expression(arg));
     }
@@ -281,7 +326,8 @@ impl Walk<'_> {
         self.visitor.closure(name, captured);
         let Some(def) = self.closures.get(name).map(|def| Shared::clone(def)) else { return };
         let length = self.scope.len();
-        self.depth += 1;
+        self.blocks += 1;
+        self.around += 1;
         for (index, parameter) in def.params.iter().enumerate() {
             match captured.get(index) {
                 Some(Some(binding)) => self.bind(parameter, *binding),
@@ -290,8 +336,9 @@ impl Walk<'_> {
                 None => self.bind(parameter, Binding::Parameter),
             }
         }
-        self.statements(&body(self.ast, &def));
-        self.depth -= 1;
+        self.statements(&body(&def));
+        self.around -= 1;
+        self.blocks -= 1;
         self.scope.truncate(length);
     }
 }
@@ -332,16 +379,88 @@ pub fn loop_captures(ast: &AST) -> HashMap<String, Vec<usize>> {
     loops.0
 }
 
-/// The names that are bound at the top level of a script.
+/// What is bound at the top level of a text.
 #[must_use]
-pub fn globals(ast: &AST) -> Vec<String> {
-    struct Globals(Vec<String>);
+pub fn globals(ast: &AST) -> Vec<(String, Binding)> {
+    struct Globals(Vec<(String, Binding)>);
     impl Visitor for Globals {
-        fn global(&mut self, name: &str) {
-            self.0.push(name.to_string());
+        fn global(&mut self, name: &str, binding: Binding) {
+            self.0.push((name.to_string(), binding));
         }
     }
     let mut globals = Globals(Vec::new());
     walk(ast, &mut globals);
     globals.0
+}
+
+/// Whether a text calls a variable as if it were a function.
+#[must_use]
+pub fn calls_variable(ast: &AST, name: &str) -> bool {
+    struct Calls<'a>(&'a str, bool);
+    impl Visitor for Calls<'_> {
+        fn call(&mut self, site: CallSite<'_>) {
+            self.1 |= site.binding.is_some() && site.namespace.is_empty() && site.call.name == self.0;
+        }
+    }
+    let mut calls = Calls(name, false);
+    walk(ast, &mut calls);
+    calls.1
+}
+
+/// The names of the functions that a text defines.
+#[must_use]
+pub fn functions(ast: &AST) -> Vec<String> {
+    ast.iter_functions().map(|f| f.name.to_string()).filter(|name| !is_closure(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> AST {
+        let mut engine = rhai::Engine::new_raw();
+        engine.set_optimization_level(rhai::OptimizationLevel::None);
+        engine.compile(text).expect("it is well formed")
+    }
+
+    /// Each variable that is used: its name, what binds it, and the function around it.
+    fn uses(text: &str) -> Vec<String> {
+        struct Uses(Vec<String>);
+        impl Visitor for Uses {
+            fn variable(&mut self, usage: Use<'_>) {
+                let Use { name, binding, spot, .. } = usage;
+                self.0.push(format!("{name} {binding:?} {}", spot.function.unwrap_or("-")));
+            }
+        }
+        let mut uses = Uses(Vec::new());
+        walk(&parse(text), &mut uses);
+        uses.0
+    }
+
+    #[test]
+    fn each_function_has_its_own_statements() {
+        assert_eq!(uses("fn a(x) { x } fn b(y) { y }"), ["x Some(Parameter) a", "y Some(Parameter) b"]);
+    }
+
+    #[test]
+    fn a_walk_through_closures_in_closures_ends() {
+        assert_eq!(uses("let f = || (|| (|y| y));"), ["y Some(Parameter) -"]);
+    }
+
+    #[test]
+    fn a_block_ends_what_it_binds() {
+        assert_eq!(uses("{ let x = 1; x } x"), ["x Some(Variable) -", "x None -"]);
+    }
+
+    #[test]
+    fn a_closure_sees_what_it_captures_and_a_function_does_not() {
+        let text = "let x = 1; let f = || x; fn g() { x }";
+        assert_eq!(uses(text), ["x Some(Variable) -", "x None g"]);
+    }
+
+    #[test]
+    fn only_the_variables_of_loops_count_as_captured_from_loops() {
+        let captures = loop_captures(&parse("let a = 1; for i in 0..3 { let b = 2; f(|| a + i + b); }"));
+        assert_eq!(captures.into_values().collect::<Vec<_>>(), [[1]]);
+    }
 }

@@ -3,4 +3,5 @@
 mod harness;
 
 mod atexit;
+mod check;
 mod exit_codes;
