@@ -5,3 +5,4 @@ mod harness;
 mod atexit;
 mod check;
 mod exit_codes;
+mod torture;
