@@ -3,6 +3,7 @@
 mod harness;
 
 mod atexit;
+mod build_script;
 mod check;
 mod exit_codes;
 mod torture;
