@@ -14,7 +14,7 @@ pub const STYLE: Style = Style { name: |text| text.bold().to_string(), command: 
 /// The lines of a source are cut to about this width around the caret.
 const WIDTH: usize = 140;
 
-/// The steps of a longer way, as of an endless recursion, are told from both ends.
+/// The steps of a longer way are told from both ends.
 const MOST_FRAMES: usize = 20;
 
 /// The text of a failure: message, place, the line with a caret, the way there, what would help.
@@ -45,22 +45,29 @@ pub fn render(weight: Weight, failure: &Failure, sources: &Sources, color: bool)
                 text
             }
         };
-    let hidden =
-        if failure.frames.len() > MOST_FRAMES { MOST_FRAMES / 2..failure.frames.len() - MOST_FRAMES / 2 } else { 0..0 };
-    for (index, frame) in failure.frames.iter().enumerate() {
-        if index == hidden.start && !hidden.is_empty() {
-            text.push_str(&format!("\n   … {} more calls", hidden.len()));
-        }
-        if !hidden.contains(&index) {
-            text.push_str("\n   ");
-            text.push_str(&line_of(frame, sources));
-        }
+    for line in way(&failure.frames, sources) {
+        text.push_str(&format!("\n   {line}"));
     }
     if let Some(hint) = &failure.hint {
         text.push_str(&format!("\n   {} {hint}", "help:".bold()));
     }
     text.push('\n');
     text
+}
+
+/// The lines of the way there: equal steps, as of a recursion, in one; of a long way both ends.
+fn way(frames: &[Frame], sources: &Sources) -> Vec<String> {
+    let mut lines: Vec<String> = frames
+        .chunk_by(|a, b| a == b)
+        .map(|equal| match equal {
+            [frame] => line_of(frame, sources),
+            _ => format!("{} ({} times)", line_of(&equal[0], sources), equal.len()),
+        })
+        .collect();
+    if let Some(more) = lines.len().checked_sub(MOST_FRAMES).filter(|more| *more > 0) {
+        lines.splice(MOST_FRAMES / 2..MOST_FRAMES / 2 + more, [format!("… {more} more steps …")]);
+    }
+    lines
 }
 
 fn line_of(frame: &Frame, sources: &Sources) -> String {

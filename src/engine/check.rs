@@ -9,10 +9,10 @@ use std::rc::Rc;
 use rhai::{AST, Expr, FnAccess, FnCallExpr, Position};
 
 use super::failure::{self, Failure, Frame};
-use super::resolver;
 use super::run::{Interpreter, Loaded};
 use super::source::{SourceText, Sources};
 use super::syntax::{self, CallSite, Import, Spot, Use, Visitor};
+use super::{hint, resolver};
 use crate::builtins::error::count_sentence;
 use crate::builtins::{names, standard};
 
@@ -312,7 +312,7 @@ impl Checker<'_> {
         }
         let (program, full) = (self.program, format!("global::{name}"));
         self.find(spot, format!("there is no constant `{full}`"), |at| {
-            failure::variable_hint(&full, at, spot.function.is_some(), &[], program.sources())
+            hint::for_variable(&full, at, spot.function.is_some(), &[], program.sources())
         });
     }
 
@@ -330,7 +330,7 @@ impl Checker<'_> {
         let (program, full) = (self.program, format!("{alias}::{name}"));
         self.find(usage.spot, format!("the module has no variable `{full}`"), |at| {
             if is_function {
-                return failure::variable_hint(&full, at, false, &[], program.sources());
+                return hint::for_variable(&full, at, false, &[], program.sources());
             }
             let nearest = names::nearest(name, exports.iter().map(String::as_str));
             nearest.map(|nearest| format!("did you mean `{alias}::{nearest}`?"))
@@ -422,7 +422,7 @@ impl Visitor for Checker<'_> {
             if comes_later {
                 return None;
             }
-            failure::variable_hint(name, at, spot.function.is_some(), &in_sight, sources)
+            hint::for_variable(name, at, spot.function.is_some(), &in_sight, sources)
         });
     }
 
@@ -443,9 +443,7 @@ impl Visitor for Checker<'_> {
         }
         if takes.is_empty() {
             let sources = self.program.sources();
-            self.find(site.spot, format!("there is no function `{name}`"), |at| {
-                failure::function_hint(name, at, sources)
-            });
+            self.find(site.spot, format!("there is no function `{name}`"), |at| hint::for_function(name, at, sources));
         } else {
             self.wrong_count(site.spot, name, takes, count);
         }

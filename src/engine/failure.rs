@@ -3,9 +3,9 @@
 use rhai::{AST, EvalAltResult, ParseError, ParseErrorType, Position, ScriptFuncDef};
 
 use super::source::Sources;
-use super::syntax::{self, Binding};
-use crate::builtins::error::thrown_message;
-use crate::builtins::{names, standard};
+use super::{hint, syntax};
+use crate::builtins::error::{count_sentence, thrown_message};
+use crate::builtins::names;
 
 /// A place in a text.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -108,8 +108,9 @@ impl Failure {
         }
         frames.reverse();
         let place = place(&source, error.position());
-        let hint = hint(error, place.as_ref(), &frames, context.sources);
-        Self { message: message(error), place, frames, hint }
+        let hint = hint::of(error, place.as_ref(), &frames, context.sources);
+        let message = message(error, place.as_ref(), context.sources);
+        Self { message, place, frames, hint }
     }
 
     /// The same, in an exit handler that was registered at a place. The call of the handler itself, which
@@ -143,7 +144,7 @@ fn lower_first(text: &str) -> String {
 }
 
 /// The sentence for an error, without its place.
-fn message(error: &EvalAltResult) -> String {
+fn message(error: &EvalAltResult, at: Option<&Place>, sources: &Sources) -> String {
     match error {
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => "an error was thrown".into(),
         EvalAltResult::ErrorRuntime(value, _) => thrown_message(value),
@@ -155,6 +156,13 @@ fn message(error: &EvalAltResult) -> String {
         EvalAltResult::ErrorModuleNotFound(name, _) => format!("there is no module `{name}`"),
         EvalAltResult::ErrorFunctionNotFound(signature, _) => {
             let (name, types) = split_signature(signature);
+            let tree = at.and_then(|at| sources.tree(&at.source));
+            if syntax::is_closure(name) {
+                return closure_message(name, types.len(), tree.as_deref());
+            }
+            if let Some(takes) = other_counts(name, types.len(), tree.as_deref()) {
+                return count_sentence(name, &takes, types.len());
+            }
             match types.as_slice() {
                 [] => format!("there is no function `{name}` without arguments"),
                 ["()"] => format!("there is no function `{name}` for `()`"),
@@ -174,17 +182,49 @@ fn message(error: &EvalAltResult) -> String {
     }
 }
 
+/// The sentence about a closure that was called with another number of arguments than it takes. What it has
+/// captured is given to it as well, which a person need not know.
+fn closure_message(name: &str, given: usize, tree: Option<&AST>) -> String {
+    let known = tree.and_then(|tree| {
+        let captured = syntax::captured(tree, name)?;
+        let (.., params, _) = tree.shared_lib().iter_script_fn_info().find(|(_, _, known, ..)| *known == name)?;
+        Some((params.checked_sub(captured)?, given.checked_sub(captured)?))
+    });
+    match known {
+        Some((takes, given)) => {
+            count_sentence("closure", &[takes], given).replacen("function `closure`", "the closure", 1)
+        }
+        None => "the closure takes another number of arguments".into(),
+    }
+}
+
+/// The numbers of arguments that functions of that name take, if `given` is none of them.
+fn other_counts(name: &str, given: usize, tree: Option<&AST>) -> Option<Vec<usize>> {
+    let mut counts: Vec<usize> = tree
+        .into_iter()
+        .flat_map(|tree| tree.shared_lib().iter_script_fn_info())
+        .filter(|(_, _, known, ..)| *known == name)
+        .map(|(_, _, _, count, _)| count)
+        .collect();
+    counts.extend(names::find(name).into_iter().flat_map(|known| known.least..=known.most));
+    counts.sort_unstable();
+    counts.dedup();
+    (!counts.is_empty() && !counts.contains(&given)).then_some(counts)
+}
+
 /// The sentence about a property that a type has not. Rhai's own is
-/// `Unknown property 'NAME' - a getter is not registered for type 'TYPE'`.
+/// `Unknown property 'NAME' - a getter is not registered for type 'TYPE'`, or `No writable property …`.
 fn unknown_property(text: &str) -> Option<String> {
-    let mut quoted = text.strip_prefix("Unknown property '")?.split('\'');
+    let (how, rest) = text.split_once("roperty '")?;
+    let mut quoted = rest.split('\'');
     let (name, kind) = (quoted.next()?, quoted.nth(1)?);
     let kind = if kind == "()" { "`()`".into() } else { format!("a value of type `{}`", plain_type(kind)) };
-    Some(format!("{kind} has no property `{name}`"))
+    let settable = if how.contains("writable") { " that can be set" } else { "" };
+    Some(format!("{kind} has no property `{name}`{settable}"))
 }
 
 /// The name and the types of a signature such as `foo (i64, &str | ImmutableString | String)`.
-fn split_signature(signature: &str) -> (&str, Vec<&str>) {
+pub(super) fn split_signature(signature: &str) -> (&str, Vec<&str>) {
     let Some((name, types)) = signature.split_once(" (") else { return (signature, Vec::new()) };
     let types = types.strip_suffix(')').unwrap_or(types);
     if types.is_empty() {
@@ -202,153 +242,6 @@ fn plain_type(name: &str) -> &str {
         name if name.contains("ImmutableString") || name.contains("&str") => "string",
         name => name,
     }
-}
-
-/// What works in place and returns `()`, and is often taken for what returns the result.
-const IN_PLACE: [&str; 12] = [
-    "trim",
-    "replace",
-    "push",
-    "append",
-    "insert",
-    "sort",
-    "reverse",
-    "make_upper",
-    "make_lower",
-    "pad",
-    "truncate",
-    "clear",
-];
-
-fn hint(error: &EvalAltResult, at: Option<&Place>, frames: &[Frame], sources: &Sources) -> Option<String> {
-    match error {
-        EvalAltResult::ErrorVariableNotFound(name, _) => {
-            let in_function =
-                frames.iter().any(|frame| matches!(frame, Frame::Call(name, _) if !syntax::is_closure(name)));
-            variable_hint(name, at?, in_function, &[], sources)
-        }
-        EvalAltResult::ErrorFunctionNotFound(signature, _) => {
-            let (name, types) = split_signature(signature);
-            if types.contains(&"()")
-                && let Some(hint) = in_place_hint(at, sources)
-            {
-                return Some(hint);
-            }
-            function_hint(name, at?, sources)
-        }
-        EvalAltResult::ErrorDotExpr(text, _) | EvalAltResult::ErrorIndexingType(text, _) if text.contains("()") => {
-            in_place_hint(at, sources)
-        }
-        EvalAltResult::ErrorMismatchDataType(_, given, _) if given == "()" => in_place_hint(at, sources),
-        _ => None,
-    }
-}
-
-/// What would help where a variable is unknown; `in_sight` are the variables that are known there.
-pub(super) fn variable_hint(
-    name: &str,
-    at: &Place,
-    in_function: bool,
-    in_sight: &[&str],
-    sources: &Sources,
-) -> Option<String> {
-    let line = sources.line(&at.source, at.line).unwrap_or_default();
-    let rest: String = line.chars().skip(at.column - 1).collect();
-    if let Some(constant) = name.strip_prefix("global::") {
-        return Some(format!(
-            "`global::{constant}` is a constant of the top level: write `const {constant} = …` there"
-        ));
-    }
-    if name.contains("::") {
-        let closure = closure_for(name, &rest);
-        return Some(format!("a function of a module is not a value; write the closure `{closure}`"));
-    }
-    let tree = sources.tree(&at.source);
-    let globals = tree.as_deref().map(syntax::globals).unwrap_or_default();
-    if in_function && let Some((_, binding)) = globals.iter().find(|(known, _)| known == name) {
-        let instead = if *binding == Binding::Constant {
-            format!("write `global::{name}`, which it sees")
-        } else if is_assignment(&rest, name) {
-            format!("return the new value and write `{name} = …` there")
-        } else {
-            format!("make `{name}` a parameter, or use a closure")
-        };
-        return Some(format!("a `fn` does not see the variables outside it: {instead}"));
-    }
-    let functions = tree.as_deref().map(syntax::functions).unwrap_or_default();
-    let outside = globals.iter().map(|(name, _)| name.as_str()).filter(|_| !in_function);
-    let known = functions.iter().map(String::as_str).chain(outside).chain(in_sight.iter().copied());
-    names::nearest(name, known.chain(names::GLOBAL.iter().map(|n| n.name)))
-        .map(|nearest| format!("did you mean `{nearest}`?"))
-}
-
-/// The closure that calls what `rest` begins with, with the arguments that follow it there.
-fn closure_for(name: &str, rest: &str) -> String {
-    let after = rest.find(|c: char| !c.is_alphanumeric() && !"_:".contains(c)).map_or("", |end| &rest[end..]);
-    let mut depth = 0;
-    let end = after.find(|c| {
-        match c {
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth -= 1,
-            _ => {}
-        }
-        depth < 0 || (depth == 0 && c == ';')
-    });
-    let arguments = after[..end.unwrap_or(after.len())].trim().strip_prefix(',').unwrap_or_default().trim();
-    format!("|| {name}({arguments})")
-}
-
-/// Whether a text that begins with a variable gives it a value.
-fn is_assignment(text: &str, name: &str) -> bool {
-    let rest = text.strip_prefix(name).unwrap_or_default().trim_start();
-    let operator = rest.trim_start_matches(['+', '-', '*', '/', '%', '|', '&', '^', '<', '>']);
-    operator.starts_with('=') && !operator.starts_with("==")
-}
-
-/// What would help where a function is unknown, or takes something else.
-pub(super) fn function_hint(name: &str, at: &Place, sources: &Sources) -> Option<String> {
-    let tree = sources.tree(&at.source);
-    if tree.as_deref().is_some_and(|tree| syntax::calls_variable(tree, name)) {
-        return Some(format!("`{name}` is a variable: if it holds a function, write `{name}.call(…)`"));
-    }
-    let functions = tree.as_deref().map(syntax::functions).unwrap_or_default();
-    if let Some(known) = names::find(name) {
-        return Some(format!("`{name}` takes {}", range(known.least, known.most)));
-    }
-    if let Some(counts) = standard::counts(name) {
-        let numbers: Vec<_> = counts.iter().map(ToString::to_string).collect();
-        let other = if functions.iter().any(|f| f == name) { "" } else { " of other types" };
-        return Some(format!("`{name}` takes {} argument(s){other}", numbers.join(" or ")));
-    }
-    if functions.iter().any(|known| known == name) {
-        return None;
-    }
-    let known = functions.iter().map(String::as_str);
-    let all = known.chain(names::GLOBAL.iter().map(|n| n.name)).chain(standard::FUNCTIONS.iter().map(|(n, _)| *n));
-    names::nearest(name, all).map(|nearest| format!("did you mean `{nearest}`?"))
-}
-
-fn range(least: usize, most: usize) -> String {
-    match (least, most) {
-        (0, 0) => "no arguments".into(),
-        (1, 1) => "1 argument".into(),
-        (least, most) if least == most => format!("{least} arguments"),
-        (least, most) => format!("{least} to {most} arguments"),
-    }
-}
-
-/// The first in-place method in sight of the place: on its line, or where a variable was given its result.
-fn in_place_hint(at: Option<&Place>, sources: &Sources) -> Option<String> {
-    let place = at?;
-    let text = sources.text(&place.source)?;
-    let lines: Vec<&str> = text.lines().take(place.line).collect();
-    let called = |line: &str| IN_PLACE.into_iter().find(|verb| line.contains(&format!(".{verb}(")));
-    let here = lines.last().and_then(|line| called(line));
-    let before = || lines.iter().rev().filter(|line| line.contains('=')).find_map(|line| called(line));
-    let verb = here.or_else(before)?;
-    Some(format!(
-        "`{verb}` works in place and returns `()`: call it on a variable of its own line, then use the variable"
-    ))
 }
 
 /// The definition of a function that no script may define: its name and where.

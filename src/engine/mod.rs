@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod failure;
+mod hint;
 pub mod limits;
 pub mod resolver;
 pub mod run;

@@ -393,6 +393,22 @@ pub fn globals(ast: &AST) -> Vec<(String, Binding)> {
     globals.0
 }
 
+/// How many values the closure of that name captures, if the text makes it.
+#[must_use]
+pub fn captured(ast: &AST, name: &str) -> Option<usize> {
+    struct Captured<'a>(&'a str, Option<usize>);
+    impl Visitor for Captured<'_> {
+        fn closure(&mut self, name: &str, captured: &[Option<Binding>]) {
+            if name == self.0 {
+                self.1 = Some(captured.len());
+            }
+        }
+    }
+    let mut captured = Captured(name, None);
+    walk(ast, &mut captured);
+    captured.1
+}
+
 /// Whether a text calls a variable as if it were a function.
 #[must_use]
 pub fn calls_variable(ast: &AST, name: &str) -> bool {

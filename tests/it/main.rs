@@ -5,5 +5,6 @@ mod harness;
 mod atexit;
 mod build_script;
 mod check;
+mod diagnostics;
 mod exit_codes;
 mod torture;

@@ -1,0 +1,152 @@
+//! What would help where a script failed: what its author may have meant.
+
+use rhai::EvalAltResult;
+
+use super::failure::{Frame, Place, split_signature};
+use super::source::Sources;
+use super::syntax::{self, Binding};
+use crate::builtins::{names, standard};
+
+/// What works in place and returns `()`, and is often taken for what returns the result.
+const IN_PLACE: [&str; 12] = [
+    "trim",
+    "replace",
+    "push",
+    "append",
+    "insert",
+    "sort",
+    "reverse",
+    "make_upper",
+    "make_lower",
+    "pad",
+    "truncate",
+    "clear",
+];
+
+/// What would help against an error.
+pub(super) fn of(error: &EvalAltResult, at: Option<&Place>, frames: &[Frame], sources: &Sources) -> Option<String> {
+    match error {
+        EvalAltResult::ErrorVariableNotFound(name, _) => {
+            let in_function =
+                frames.iter().any(|frame| matches!(frame, Frame::Call(name, _) if !syntax::is_closure(name)));
+            for_variable(name, at?, in_function, &[], sources)
+        }
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => {
+            let (name, types) = split_signature(signature);
+            if types.contains(&"()")
+                && let Some(hint) = in_place_hint(at, sources)
+            {
+                return Some(hint);
+            }
+            for_function(name, at?, sources)
+        }
+        EvalAltResult::ErrorDotExpr(text, _) | EvalAltResult::ErrorIndexingType(text, _) if text.contains("()") => {
+            in_place_hint(at, sources)
+        }
+        EvalAltResult::ErrorMismatchDataType(_, given, _) if given == "()" => in_place_hint(at, sources),
+        EvalAltResult::ErrorFor(_) => in_place_hint(at, sources),
+        _ => None,
+    }
+}
+
+/// What would help where a variable is unknown; `in_sight` are the variables that are known there.
+pub(super) fn for_variable(
+    name: &str,
+    at: &Place,
+    in_function: bool,
+    in_sight: &[&str],
+    sources: &Sources,
+) -> Option<String> {
+    let line = sources.line(&at.source, at.line).unwrap_or_default();
+    let rest: String = line.chars().skip(at.column - 1).collect();
+    if let Some(constant) = name.strip_prefix("global::") {
+        return Some(format!(
+            "`global::{constant}` is a constant of the top level: write `const {constant} = …` there"
+        ));
+    }
+    if name.contains("::") {
+        let closure = closure_for(name, &rest);
+        return Some(format!("a function of a module is not a value; write the closure `{closure}`"));
+    }
+    let tree = sources.tree(&at.source);
+    let globals = tree.as_deref().map(syntax::globals).unwrap_or_default();
+    if in_function && let Some((_, binding)) = globals.iter().find(|(known, _)| known == name) {
+        let instead = if *binding == Binding::Constant {
+            format!("write `global::{name}`, which it sees")
+        } else if is_assignment(&rest, name) {
+            format!("return the new value and write `{name} = …` there")
+        } else {
+            format!("make `{name}` a parameter, or use a closure")
+        };
+        return Some(format!("a `fn` does not see the variables outside it: {instead}"));
+    }
+    let functions = tree.as_deref().map(syntax::functions).unwrap_or_default();
+    let outside = globals.iter().map(|(name, _)| name.as_str()).filter(|_| !in_function);
+    let known = functions.iter().map(String::as_str).chain(outside).chain(in_sight.iter().copied());
+    names::nearest(name, known.chain(names::GLOBAL.iter().map(|n| n.name)))
+        .map(|nearest| format!("did you mean `{nearest}`?"))
+}
+
+/// The closure that calls what `rest` begins with, with the arguments that follow it there.
+fn closure_for(name: &str, rest: &str) -> String {
+    let after = rest.find(|c: char| !c.is_alphanumeric() && !"_:".contains(c)).map_or("", |end| &rest[end..]);
+    let mut depth = 0;
+    let end = after.find(|c| {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        depth < 0 || (depth == 0 && c == ';')
+    });
+    let arguments = after[..end.unwrap_or(after.len())].trim().strip_prefix(',').unwrap_or_default().trim();
+    format!("|| {name}({arguments})")
+}
+
+/// Whether a text that begins with a variable gives it a value.
+fn is_assignment(text: &str, name: &str) -> bool {
+    let rest = text.strip_prefix(name).unwrap_or_default().trim_start();
+    let operator = rest.trim_start_matches(['+', '-', '*', '/', '%', '|', '&', '^', '<', '>']);
+    operator.starts_with('=') && !operator.starts_with("==")
+}
+
+/// What would help where a function is unknown, or takes something else.
+pub(super) fn for_function(name: &str, at: &Place, sources: &Sources) -> Option<String> {
+    let tree = sources.tree(&at.source);
+    if tree.as_deref().is_some_and(|tree| syntax::calls_variable(tree, name)) {
+        return Some(format!("`{name}` is a variable: if it holds a function, write `{name}.call(…)`"));
+    }
+    let functions = tree.as_deref().map(syntax::functions).unwrap_or_default();
+    if names::find(name).is_some() || standard::counts(name).is_some() {
+        return None;
+    }
+    if functions.iter().any(|known| known == name) {
+        return None;
+    }
+    let known = functions.iter().map(String::as_str);
+    let all = known.chain(names::GLOBAL.iter().map(|n| n.name)).chain(standard::FUNCTIONS.iter().map(|(n, _)| *n));
+    names::nearest(name, all).map(|nearest| format!("did you mean `{nearest}`?"))
+}
+
+/// The first in-place method in sight of the place: on its line, or where a variable was given its result.
+fn in_place_hint(at: Option<&Place>, sources: &Sources) -> Option<String> {
+    let place = at?;
+    let text = sources.text(&place.source)?;
+    let lines: Vec<&str> = text.lines().take(place.line).collect();
+    let line = lines.last()?;
+    let called = |line: &str| IN_PLACE.into_iter().find(|verb| line.contains(&format!(".{verb}(")));
+    // What the result was given to must be what is used here.
+    let before = || {
+        lines.iter().rev().find_map(|earlier| {
+            let (name, value) = earlier.split_once('=')?;
+            let name = name.split_whitespace().next_back()?;
+            let is_used = line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name);
+            called(value).filter(|_| is_used)
+        })
+    };
+    let here = called(line);
+    let verb = here.or_else(before)?;
+    Some(format!(
+        "`{verb}` works in place and returns `()`: call it on a variable of its own line, then use the variable"
+    ))
+}
