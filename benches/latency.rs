@@ -13,48 +13,47 @@ use nix::unistd::Pid;
 
 /// A program that says `ready`, waits for TERM, and says `cleaned`.
 struct Contender {
-    name: &'static str,
     state: &'static str,
-    words: &'static [&'static str],
+    name: &'static str,
+    words: Vec<String>,
 }
 
 const STAGESH: &str = env!("CARGO_BIN_EXE_stagesh");
 
-const CONTENDERS: &[Contender] = &[
-    Contender {
-        name: "stagesh",
-        state: "hot loop",
-        words: &[STAGESH, "-q", "-e", "atexit(|| print(\"cleaned\")); print(\"ready\"); let i = 0; loop { i += 1; }"],
-    },
-    Contender {
-        name: "dash",
-        state: "hot loop",
-        words: &["dash", "-c", "trap 'echo cleaned; exit 143' TERM; echo ready; while :; do :; done"],
-    },
-    Contender {
-        name: "stagesh",
-        state: "sleep",
-        words: &[STAGESH, "-q", "-e", "atexit(|| print(\"cleaned\")); print(\"ready\"); sleep(1000)"],
-    },
-    Contender {
-        name: "perl",
-        state: "sleep",
-        words: &[
-            "perl",
-            "-e",
-            "$| = 1; $SIG{TERM} = sub { print \"cleaned\\n\"; exit 143 }; print \"ready\\n\"; sleep 1000",
-        ],
-    },
-    Contender {
-        name: "stagesh",
-        state: "command",
-        words: &[STAGESH, "-q", "-e", "atexit(|| print(\"cleaned\")); sh(\"echo ready; exec sleep 1000\")"],
-    },
-];
+const PERL: &str = "$| = 1; $SIG{TERM} = sub { print \"cleaned\\n\"; exit 143 }; ";
+const PYTHON: &str = "import atexit, signal, sys, time, subprocess\n\
+                      atexit.register(lambda: print('cleaned', flush=True))\n\
+                      signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n";
+const TRAP: &str = "trap 'echo cleaned; exit 143' TERM; ";
+
+fn contenders() -> Vec<Contender> {
+    let of =
+        |state, name, words: &[&str]| Contender { state, name, words: words.iter().map(ToString::to_string).collect() };
+    let stagesh = |state, code: &str| {
+        of(state, "stagesh", &[STAGESH, "-q", "-e", &format!("atexit(|| print(\"cleaned\")); {code}")])
+    };
+    let shell = |state, name, code: &str| of(state, name, &[name, "-c", &format!("{TRAP}{code}")]);
+    let perl = |state, code: &str| of(state, "perl", &["perl", "-e", &format!("{PERL}{code}")]);
+    let python = |state, code: &str| of(state, "python3", &["python3", "-c", &format!("{PYTHON}{code}")]);
+    vec![
+        stagesh("hot loop", "print(\"ready\"); let i = 0; loop { i += 1; }"),
+        shell("hot loop", "dash", "echo ready; while :; do :; done"),
+        shell("hot loop", "bash", "echo ready; while :; do :; done"),
+        perl("hot loop", "print \"ready\\n\"; 1 while 1"),
+        python("hot loop", "print('ready', flush=True)\nwhile True: pass"),
+        stagesh("sleep", "print(\"ready\"); sleep(1000)"),
+        perl("sleep", "print \"ready\\n\"; sleep 1000"),
+        python("sleep", "print('ready', flush=True)\ntime.sleep(1000)"),
+        // Shells wait for the command before they run the trap: here it would be for ever.
+        stagesh("command", "run([\"sh\", \"-c\", \"echo ready; exec sleep 1000\"])"),
+        perl("command", "$p = fork || exec 'sh', '-c', 'echo ready; exec sleep 1000'; waitpid $p, 0"),
+        python("command", "subprocess.run(['sh', '-c', 'echo ready; exec sleep 1000'])"),
+    ]
+}
 
 /// Milliseconds from the signal to the first byte after it; `None` if the program is not installed.
-fn once(words: &[&str]) -> Option<f64> {
-    let mut child = Command::new(words[0])
+fn once(words: &[String]) -> Option<f64> {
+    let mut child = Command::new(&words[0])
         .args(&words[1..])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -76,15 +75,16 @@ fn once(words: &[&str]) -> Option<f64> {
 
 fn main() {
     let runs = std::env::var("STAGESH_BENCH_RUNS").ok().and_then(|n| n.parse().ok()).unwrap_or(200_usize);
-    let mut times: Vec<Vec<f64>> = CONTENDERS.iter().map(|_| Vec::with_capacity(runs)).collect();
+    let contenders = contenders();
+    let mut times: Vec<Vec<f64>> = contenders.iter().map(|_| Vec::with_capacity(runs)).collect();
     // In turn, so that a change of the machine's speed meets all of them.
     for _ in 0..runs {
-        for (contender, times) in CONTENDERS.iter().zip(&mut times) {
-            times.extend(once(contender.words));
+        for (contender, times) in contenders.iter().zip(&mut times) {
+            times.extend(once(&contender.words));
         }
     }
     println!("{:<10} {:<8} {:>6} {:>10} {:>10}", "state", "program", "runs", "median ms", "p99 ms");
-    for (contender, times) in CONTENDERS.iter().zip(&mut times) {
+    for (contender, times) in contenders.iter().zip(&mut times) {
         times.sort_by(f64::total_cmp);
         let Some(last) = times.len().checked_sub(1) else { continue };
         let (median, p99) = (times[last / 2], times[last * 99 / 100]);

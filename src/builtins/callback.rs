@@ -123,7 +123,10 @@ impl Entry {
             }
             Target::Command(command) => super::command::run(host, command).map(|()| Dynamic::UNIT),
         };
-        host.return_to(&before);
+        // Most handlers stay where they are; whoever comes next goes to its own directory anyway.
+        if !Rc::ptr_eq(&host.directory(), &before) {
+            host.return_to(&before);
+        }
         result
     }
 }
