@@ -188,7 +188,7 @@ impl Collected {
     }
 
     /// Waits for its end.
-    fn finish(&mut self, deadline: Instant) -> Result<(), RecvTimeoutError> {
+    pub(crate) fn finish(&mut self, deadline: Instant) -> Result<(), RecvTimeoutError> {
         loop {
             match self.next(deadline) {
                 Ok(_) => {}

@@ -7,4 +7,5 @@ mod build_script;
 mod check;
 mod diagnostics;
 mod exit_codes;
+mod terminal;
 mod torture;

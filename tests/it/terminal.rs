@@ -1,0 +1,241 @@
+//! Runs in a terminal: keys go in, the screen comes out.
+
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use pty_process::blocking::{Command, Pty, open};
+
+use crate::harness::{Collected, STAGESH, WATCHDOG, expect_gone, watch};
+
+const CTRL_C: &[u8] = b"\x03";
+const CTRL_BACKSLASH: &[u8] = b"\x1c";
+
+/// A run in a terminal of its own, as the leader of its session.
+struct Terminal {
+    keys: Arc<Pty>,
+    screen: Collected,
+    child: Child,
+    ended: Receiver<()>,
+}
+
+impl Terminal {
+    fn run(words: &[&str]) -> Self {
+        Self::of(Command::new(STAGESH).args(words).env_remove("NO_COLOR"))
+    }
+
+    fn of(command: Command) -> Self {
+        let (pty, inside) = open().expect("there are terminals");
+        let child = command.spawn(inside).expect("the program starts");
+        let keys = Arc::new(pty);
+        let screen = Collected::pieces(Reader(Arc::clone(&keys)));
+        let ended = watch(&child);
+        Self { keys, screen, child, ended }
+    }
+
+    /// A script that is given as text.
+    fn code(code: &str) -> Self {
+        Self::run(&["--color", "never", "-e", code])
+    }
+
+    fn wait_for(&mut self, text: &str) -> &mut Self {
+        if self.screen.wait_for(text, Instant::now() + WATCHDOG).is_err() {
+            panic!("waited for {text:?} on the screen\n{}", self.screen.text());
+        }
+        self
+    }
+
+    fn press(&mut self, keys: &[u8]) -> &mut Self {
+        (&*self.keys).write_all(keys).expect("the terminal is open");
+        self
+    }
+
+    /// Waits for the end, and gives the status and all of the screen, its lines ended by `\n`.
+    fn end(mut self) -> (std::process::ExitStatus, String) {
+        if self.ended.recv_timeout(WATCHDOG).is_err() {
+            panic!("it does not end\n{}", self.screen.text());
+        }
+        let status = self.child.wait().expect("it is our child");
+        let all = self.screen.finish(Instant::now() + WATCHDOG);
+        assert!(all.is_ok(), "it has ended, and something holds the terminal open\n{}", self.screen.text());
+        (status, self.screen.text().replace("\r\n", "\n"))
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        crate::harness::end(&mut self.child);
+    }
+}
+
+struct Reader(Arc<Pty>);
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        (&*self.0).read(buffer)
+    }
+}
+
+#[test]
+fn ctrl_c_ends_the_script_and_its_handlers_run() {
+    let mut terminal = Terminal::code("atexit(|| print(\"cleaned\")); print(\"ready\"); sleep(600);");
+    terminal.wait_for("ready\r\n").press(CTRL_C);
+    let (status, screen) = terminal.end();
+    assert_eq!(status.code(), Some(130), "{screen}");
+    assert!(screen.ends_with("stagesh: INT: running 1 exit handler\ncleaned\n"), "{screen}");
+}
+
+#[test]
+fn ctrl_backslash_counts_as_quit() {
+    let mut terminal = Terminal::code("atexit(|| print(\"cleaned\")); print(\"ready\"); loop { }");
+    terminal.wait_for("ready\r\n").press(CTRL_BACKSLASH);
+    let (status, screen) = terminal.end();
+    assert_eq!(status.code(), Some(131), "{screen}");
+    assert!(screen.ends_with("cleaned\n"), "{screen}");
+}
+
+#[test]
+fn ctrl_c_reaches_a_command_once_and_then_ends_the_script() {
+    // The command counts what it gets, and ends well: the script ends all the same.
+    let script = "atexit(|| print(\"cleaned\"));
+        sh(`n=0; trap 'n=$((n + 1)); echo got $n' INT; sh -c 'echo ready; exec sleep 600' || true; sleep 0.3; echo end $n`);
+        print(\"went on\");";
+    let mut terminal = Terminal::code(script);
+    terminal.wait_for("ready\r\n").press(CTRL_C);
+    let (status, screen) = terminal.end();
+    assert_eq!(status.code(), Some(130), "{screen}");
+    assert!(screen.contains("end 1\n") && screen.ends_with("cleaned\n"), "{screen}");
+    assert!(!screen.contains("went on") && !screen.contains("got 2"), "{screen}");
+}
+
+#[test]
+fn a_kill_reaches_a_command_in_the_foreground_once() {
+    let script = "sh(`n=0; trap 'n=$((n + 1))' TERM; echo ready; sleep 600 & wait || true; i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; echo end $n`);";
+    let mut terminal = Terminal::code(script);
+    terminal.wait_for("ready\r\n");
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(terminal.child.id()).expect("a pid is a pid_t"));
+    nix::sys::signal::kill(pid, Signal::SIGTERM).expect("it runs");
+    let (status, screen) = terminal.end();
+    assert_eq!(status.code(), Some(143), "{screen}");
+    assert!(screen.contains("end 1\n"), "{screen}");
+}
+
+#[test]
+fn an_interactive_command_reads_the_terminal() {
+    let mut terminal = Terminal::code("sh(`echo name?; read name; echo hello $name`); print(\"after\");");
+    terminal.wait_for("name?\r\n").press(b"world\n");
+    let (status, screen) = terminal.end();
+    assert_eq!(status.code(), Some(0), "{screen}");
+    assert!(screen.ends_with("hello world\nafter\n"), "{screen}");
+}
+
+#[test]
+fn a_command_of_a_handler_is_shielded_from_ctrl_c() {
+    let script = "atexit(shell(`echo begun; trap 'echo cut' INT; read line < \"$1\"; echo whole`, args()[0]));";
+    let place = crate::harness::Place::new();
+    let fifo = place.path().join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo is installed");
+    assert!(made.success());
+    let mut terminal = Terminal::run(&["-e", script, &fifo.to_string_lossy()]);
+    terminal.wait_for("begun\r\n").press(CTRL_C);
+    // The host notes it: the terminal echoes it, and the command may go on.
+    terminal.wait_for("^C");
+    std::fs::write(&fifo, "on\n").expect("the command reads it");
+    let (status, screen) = terminal.end();
+    assert!(screen.contains("whole\n") && !screen.contains("cut\n"), "{screen}");
+    assert_eq!(status.code(), Some(130), "{screen}");
+}
+
+#[test]
+fn a_command_of_a_handler_that_wants_the_terminal_is_killed_and_told_how_to_have_it() {
+    let mut terminal =
+        Terminal::code("atexit(|| sh(`read line < /dev/tty; echo read $line`)); atexit(|| print(\"begun\"));");
+    terminal.wait_for("begun\r\n");
+    let (status, screen) = terminal.end();
+    assert_eq!(status.code(), Some(1), "{screen}");
+    assert!(screen.contains("foreground: true"), "{screen}");
+}
+
+#[test]
+fn a_handlers_command_has_an_empty_stdin() {
+    let terminal = Terminal::code("atexit(|| sh(`read line && echo got || echo empty`));");
+    let (status, screen) = terminal.end();
+    assert_eq!((status.code(), screen.as_str()), (Some(0), "empty\n"));
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_the_script_and_its_handlers_run() {
+    let place = crate::harness::Place::new();
+    let log = place.path().join("log");
+    let script = "atexit(|| sh(`echo cleaned > \"$1\"`, args()[0])); print(\"ready\"); sleep(600);";
+    let (pty, inside) = open().expect("there are terminals");
+    let command = Command::new(STAGESH).args(["-e", script]).arg(&log);
+    let mut child = command.spawn(inside).expect("the program starts");
+    let ended = watch(&child);
+    read_until(&pty, "ready\r\n");
+    drop(pty);
+    let in_time = ended.recv_timeout(WATCHDOG);
+    crate::harness::end(&mut child);
+    assert_eq!(in_time, Ok(()), "it ends");
+    assert_eq!(child.wait().expect("it is our child").code(), Some(129));
+    assert_eq!(place.read("log"), "cleaned\n");
+}
+
+/// Reads a terminal that no thread reads.
+fn read_until(pty: &Pty, text: &str) {
+    let (mut screen, mut buffer) = (Vec::new(), [0; 256]);
+    while !String::from_utf8_lossy(&screen).ends_with(text) {
+        let mut fds = [PollFd::new(pty.as_fd(), PollFlags::POLLIN)];
+        let timeout = PollTimeout::try_from(WATCHDOG).expect("it is a minute");
+        assert_eq!(poll(&mut fds, timeout), Ok(1), "{}", String::from_utf8_lossy(&screen));
+        let count = (&*pty).read(&mut buffer).expect("it is open");
+        screen.extend_from_slice(&buffer[..count]);
+    }
+}
+
+#[test]
+fn an_impatient_user_ends_the_handler_that_runs_and_no_other() {
+    let script = "atexit(|| print(\"last\"));
+        fn slow() { print(\"slow\"); sleep(1.1); print(\"ready for one\"); sleep(1.1); print(\"ready for two\"); sleep(600); }
+        atexit(slow);";
+    let mut terminal = Terminal::code(script);
+    terminal.wait_for("ready for one\r\n").press(CTRL_C).wait_for("`slow`");
+    terminal.wait_for("ready for two\r\n").press(CTRL_C);
+    let (status, screen) = terminal.end();
+    assert_eq!(status.code(), Some(130), "{screen}");
+    assert!(screen.contains("was interrupted") && screen.ends_with("last\n"), "{screen}");
+}
+
+#[test]
+fn a_line_is_on_the_terminal_at_once() {
+    let mut terminal = Terminal::code("print(\"before\"); loop { }");
+    terminal.wait_for("before\r\n").press(CTRL_C);
+    assert_eq!(terminal.end().0.code(), Some(130));
+}
+
+#[test]
+fn errors_have_colour_on_a_terminal_unless_no_color_is_set() {
+    let (_, screen) = Terminal::run(&["-e", "1 / 0"]).end();
+    assert!(screen.contains("\x1b["), "{screen}");
+    let (_, screen) = Terminal::of(Command::new(STAGESH).args(["-e", "1 / 0"]).env("NO_COLOR", "1")).end();
+    assert!(!screen.contains("\x1b["), "{screen}");
+    let (_, screen) = Terminal::of(Command::new(STAGESH).args(["-e", "1 / 0"]).env("NO_COLOR", "")).end();
+    assert!(screen.contains("\x1b["), "an empty NO_COLOR is none: {screen}");
+}
+
+#[test]
+fn nothing_of_a_command_outlives_ctrl_c() {
+    let mut terminal = Terminal::code("sh(`sleep 600 & echo child $!; echo ready; wait`);");
+    terminal.wait_for("ready\r\n");
+    let screen = terminal.screen.text();
+    let child = screen.lines().find_map(|line| line.trim().strip_prefix("child ")).expect("it said so");
+    let child = child.parse().expect("it is a number");
+    terminal.press(CTRL_C);
+    assert_eq!(terminal.end().0.code(), Some(130));
+    expect_gone(&[child]);
+}
