@@ -89,19 +89,28 @@ pub fn as_written(name: &str) -> &str {
 
 /// Gives each builtin's bare name its value: a pointer to it. A variable of a script hides it.
 pub fn register(engine: &mut Engine) {
-    // Not deprecated, but said to be volatile: Rhai is pinned.
+    // Neither is deprecated, but both are said to be volatile: Rhai is pinned.
     #[allow(deprecated)]
     engine.on_parse_token(|token, _, _| match token {
         Token::Reserved(word) if RESERVED.iter().any(|(reserved, _)| **reserved == **word) => Token::Identifier(word),
         token => token,
     });
-    let mut module = Module::new();
-    for known in GLOBAL {
-        let name = of_pointer(known.name);
-        let pointer = FnPtr::new(name).expect("a builtin's name is an identifier: a test parses them all");
-        module.set_var(known.name, Dynamic::from(pointer));
-    }
-    engine.register_global_module(module.into());
+    // Rhai finds a bare function name by itself, but not in a closure if the function is native or defined
+    // further down: there it takes the name for a variable to capture.
+    #[allow(deprecated)]
+    engine.on_var(|name, index, mut context| {
+        // Found by the parser, or now: a variable hides a function.
+        if index > 0 || context.scope_mut().contains(name) {
+            return Ok(None);
+        }
+        let is_own = |module: &Module| module.iter_script_fn_info().any(|(_, _, known, ..)| known == name);
+        let pointer = match find(name) {
+            _ if context.iter_namespaces().any(is_own) => FnPtr::new(name)?,
+            Some(known) => FnPtr::new(of_pointer(known.name))?,
+            None => return Ok(None),
+        };
+        Ok(Some(Dynamic::from(pointer)))
+    });
 }
 
 /// The known name that is nearest to a misspelt one, if one is near.

@@ -659,3 +659,23 @@ fn a_million_handlers_register_and_run() {
         "1000001\n1\n",
     );
 }
+
+#[test]
+fn a_closure_may_register_a_builtin_and_a_function_that_is_defined_further_down() {
+    code("scope(|| { atexit(print, 1); }); fn f() { scope(|| atexit(later, 2)) } f(); fn later(x) { print(x) }")
+        .run()
+        .expect(0, "1\n2\n");
+    code("let f = || later; let print = 5; atexit(f.call()); print(print); fn later() { print(6) }")
+        .run()
+        .expect(0, "5\n6\n");
+}
+
+#[test]
+fn print_is_a_handler_like_any_other() {
+    let output = code("let h = atexit(print, \"bye\"); print(handlers()[0].name); print(unregister(print));").run();
+    output.expect(0, "print\n1\n");
+    code("atexit(print, 1, 2);")
+        .run()
+        .expect_code(1)
+        .expect_error("atexit: function `print` takes 0 or 1 arguments but 2 were given");
+}
