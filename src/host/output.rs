@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::sys::interrupts::Waker;
+use crate::sys::interrupts::{Waker, block_all};
 use crate::sys::quiet_write;
 
 /// A line reaches its reader within this time.
@@ -96,7 +96,10 @@ impl Output {
         if !self.thread.replace(true) {
             let started = waker().and_then(|waker| {
                 let shared = Arc::clone(&self.shared);
-                std::thread::Builder::new().name("flush".into()).spawn(move || flush_late(&shared, &waker))
+                std::thread::Builder::new().name("flush".into()).spawn(move || {
+                    block_all();
+                    flush_late(&shared, &waker);
+                })
             });
             // Without a thread every line is written at once.
             return started.is_err();

@@ -66,9 +66,16 @@ impl Waker {
     }
 }
 
+/// Blocks every signal in the calling thread, and in those that it starts: they go to the one thread that
+/// looks at them. There all handlers have run before it looks, so that of several the lowest number is seen;
+/// in another thread they would run while it looks. Source: `pthread_sigmask(3)`, `signal(7)`.
+pub fn block_all() {
+    // Fails for a bad argument only.
+    let _ = SigSet::all().thread_set_mask();
+}
+
 impl Interrupts {
-    /// Prepares to catch signals and empties the signal mask, so that a blocked signal that was
-    /// inherited changes nothing. No signal is caught yet.
+    /// Prepares to catch signals. None is caught yet.
     ///
     /// # Errors
     ///
@@ -89,7 +96,8 @@ impl Interrupts {
         })
     }
 
-    /// Empties the signal mask of the calling thread. Source: `pthread_sigmask(3)`.
+    /// Empties the signal mask of the calling thread, so that a blocked signal that was inherited changes
+    /// nothing. Source: `pthread_sigmask(3)`.
     pub fn unblock_all(&self) {
         // Fails for a bad argument only.
         let _ = SigSet::empty().thread_set_mask();
