@@ -651,11 +651,9 @@ impl<H> State<H> {
         let missing = self.traps.borrow_mut().take_warning();
         if let Some(missing) = missing {
             let names: Vec<_> = missing.iter().map(|s| s.name()).collect();
-            let verb = if names.len() == 1 { "is" } else { "are" };
-            self.say(&format!(
-                "{} {verb} not trapped any more and would skip the handlers; trap() adds them",
-                names.join(", ")
-            ));
+            let (verb, them) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
+            let names = names.join(", ");
+            self.say(&format!("{names} {verb} not trapped any more and would skip the handlers; trap() adds {them}"));
         }
     }
 }

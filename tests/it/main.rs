@@ -7,5 +7,7 @@ mod build_script;
 mod check;
 mod diagnostics;
 mod exit_codes;
+mod scope;
 mod terminal;
 mod torture;
+mod trap;
