@@ -112,14 +112,14 @@ impl Entry {
         }
     }
 
-    /// Calls it in its working directory and its surroundings.
-    pub fn call(&self, host: &Host, engine: &Engine) -> Outcome {
+    /// Calls it in its working directory and its surroundings, as deep in calls as its caller is.
+    pub fn call(&self, host: &Host, engine: &Engine, level: usize) -> Outcome {
         let before = host.directory();
         host.return_to(&self.directory);
         let result = match &self.target {
             Target::Function(pointer, args) => {
                 let global = self.home.as_ref().unwrap_or(&self.surroundings);
-                call_in(global, engine, pointer, args, self.position)
+                call_in(global, engine, pointer, args, self.position, level)
             }
             Target::Command(command) => super::command::run(host, command).map(|()| Dynamic::UNIT),
         };
@@ -165,12 +165,29 @@ fn same(a: &GlobalRuntimeState, b: &GlobalRuntimeState) -> bool {
 /// The function does not exist or takes another number of arguments; what it raises.
 pub fn call_now(verb: &'static str, call: &Call<'_>, pointer: &FnPtr, args: &[Dynamic]) -> Outcome {
     match home_of(verb, call.host, call.context, pointer, args.len())? {
-        Some(home) => call_in(&home, call.engine(), pointer, args, call.context.call_position()),
+        Some(home) => call_in(&home, call.engine(), pointer, args, call.context.call_position(), call.level()),
         None => by_name(pointer).call_raw(call.context, None, args.to_vec()),
     }
 }
 
-fn call_in(global: &GlobalRuntimeState, engine: &Engine, pointer: &FnPtr, args: &[Dynamic], at: Position) -> Outcome {
+/// The surroundings are kept as at the surface; a call from deeper down counts from there, or handlers that
+/// run handlers would recurse without a limit.
+fn call_in(
+    surroundings: &GlobalRuntimeState,
+    engine: &Engine,
+    pointer: &FnPtr,
+    args: &[Dynamic],
+    at: Position,
+    level: usize,
+) -> Outcome {
+    let mut deeper;
+    let global = if level == 0 {
+        surroundings
+    } else {
+        deeper = surroundings.clone();
+        deeper.level = level;
+        &deeper
+    };
     let context = NativeCallContext::new_with_all_fields(engine, pointer.fn_name(), global.source(), global, at);
     by_name(pointer).call_raw(&context, None, args.to_vec())
 }

@@ -225,22 +225,32 @@ pub fn quote(word: &OsStr) -> String {
     if !bytes.is_empty() && bytes.iter().all(plain) {
         return String::from_utf8_lossy(bytes).into_owned();
     }
-    match word.to_str() {
-        Some(text) if !text.chars().any(char::is_control) => format!("'{}'", text.replace('\'', r"'\''")),
-        // Bytes and control characters as bash, ksh, zsh and POSIX 2024 read them.
-        _ => format!("$'{}'", bytes.iter().map(|byte| escape(*byte)).collect::<String>()),
+    if bytes.is_empty() {
+        return "''".into();
     }
+    let is_readable = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    let mut quoted = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for same in chunk.valid().chars().collect::<Vec<_>>().chunk_by(|a, b| is_readable(*a) == is_readable(*b)) {
+            let text: String = same.iter().collect();
+            if is_readable(same[0]) {
+                quoted.push_str(&format!("'{}'", text.replace('\'', r"'\''")));
+            } else {
+                quoted.push_str(&octal(text.as_bytes()));
+            }
+        }
+        if !chunk.invalid().is_empty() {
+            quoted.push_str(&octal(chunk.invalid()));
+        }
+    }
+    quoted
 }
 
-fn escape(byte: u8) -> String {
-    match byte {
-        b'\n' => r"\n".into(),
-        b'\t' => r"\t".into(),
-        b'\'' => r"\'".into(),
-        b'\\' => r"\\".into(),
-        0x20..0x7f => char::from(byte).to_string(),
-        _ => format!("\\{byte:03o}"),
-    }
+/// Bytes that no text shows, in a form that every POSIX shell reads back: `$'…'` would be shorter, but is
+/// unknown to dash.
+fn octal(bytes: &[u8]) -> String {
+    let escaped: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
+    format!("\"$(printf '{escaped}')\"")
 }
 
 #[cfg(test)]
@@ -256,7 +266,8 @@ mod tests {
         assert_eq!(quoted("$HOME *"), "'$HOME *'");
         assert_eq!(quoted("~"), "'~'");
         assert_eq!(quoted("a=b"), "'a=b'");
-        assert_eq!(quoted("a\nb"), r"$'a\nb'");
-        assert_eq!(quote(OsStr::from_bytes(b"\xff'")), r"$'\377\''");
+        assert_eq!(quoted("a\nb"), "'a\nb'");
+        assert_eq!(quoted("\x1b[1m"), r#""$(printf '\033')"'[1m'"#);
+        assert_eq!(quote(OsStr::from_bytes(b"a\xff")), r#"'a'"$(printf '\377')""#);
     }
 }

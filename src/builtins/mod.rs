@@ -147,6 +147,12 @@ impl Call<'_> {
     pub fn engine(&self) -> &Engine {
         self.context.engine()
     }
+
+    /// How many calls the caller is within.
+    #[must_use]
+    pub fn level(&self) -> usize {
+        self.context.global_runtime_state().level
+    }
 }
 
 /// Where builtins are registered.

@@ -25,7 +25,7 @@ fn scope(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
         (None, Ok(_)) => Ending::Finished,
         (None, Err(error)) => Ending::Failed(unwind::message_of(error)),
     };
-    unwind::run_down_to(call.host, call.engine(), mark, &ending);
+    unwind::run_down_to(call.host, call.engine(), call.level(), mark, &ending);
     if call.host.checkpoint() {
         return Err(stopped());
     }

@@ -13,16 +13,17 @@ use crate::host::exit_stack::EntryId;
 use crate::host::outcome::{Blemish, Outcome as Ending};
 use crate::host::stop::Stop;
 
-/// Calls what is pending and not older than `mark`, newest first; what is registered meanwhile comes next.
-pub fn run_down_to(host: &Host, engine: &Engine, mark: EntryId, ending: &Ending) {
+/// Calls what is pending and not older than `mark`, newest first, `level` calls deep; what is registered
+/// meanwhile comes next.
+pub fn run_down_to(host: &Host, engine: &Engine, level: usize, mark: EntryId, ending: &Ending) {
     while let Some((_, entry)) = host.stack(|stack| stack.pop(mark)) {
-        run_entry(host, engine, entry, Some(ending));
+        run_entry(host, engine, level, entry, Some(ending));
     }
 }
 
 /// Calls one entry as the clean-up does: what it raises is reported, and the rest goes on.
-fn run_entry(host: &Host, engine: &Engine, entry: Entry, ending: Option<&Ending>) {
-    let (result, stop) = call(host, engine, &entry, ending.cloned());
+fn run_entry(host: &Host, engine: &Engine, level: usize, entry: Entry, ending: Option<&Ending>) {
+    let (result, stop) = call(host, engine, level, &entry, ending.cloned());
     if !settle(host, &entry, stop)
         && let Err(error) = result
     {
@@ -64,14 +65,15 @@ pub fn run_one(host: &Host, context: &NativeCallContext<'_>, id: EntryId) -> Out
         return Err(super::error::stopped());
     }
     let Some(entry) = host.stack(|stack| stack.take(id)) else { return Ok(Dynamic::UNIT) };
-    let (result, stop) = call(host, context.engine(), &entry, host.outcome());
+    let level = context.global_runtime_state().level;
+    let (result, stop) = call(host, context.engine(), level, &entry, host.outcome());
     let result = if settle(host, &entry, stop) { Ok(Dynamic::UNIT) } else { result };
     if host.checkpoint() { Err(super::error::stopped()) } else { result }
 }
 
-fn call(host: &Host, engine: &Engine, entry: &Entry, outcome: Option<Ending>) -> (Outcome, Option<Stop>) {
+fn call(host: &Host, engine: &Engine, level: usize, entry: &Entry, outcome: Option<Ending>) -> (Outcome, Option<Stop>) {
     host.enter(HandlerInfo { name: entry.title(), timeout: entry.timeout, outcome });
-    let result = catch_unwind(AssertUnwindSafe(|| entry.call(host, engine)));
+    let result = catch_unwind(AssertUnwindSafe(|| entry.call(host, engine, level)));
     // What it printed is its own: flushed before the next one runs.
     let _ = host.flush();
     let stop = host.leave();

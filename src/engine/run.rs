@@ -148,7 +148,7 @@ impl Interpreter {
     pub fn unwind(&self, outcome: &Outcome) -> Status {
         let bottom = self.host.begin_unwinding();
         loop {
-            unwind::run_down_to(&self.host, &self.engine, bottom, outcome);
+            unwind::run_down_to(&self.host, &self.engine, 0, bottom, outcome);
             // In this phase nothing fails: what cannot be written becomes part of the status.
             let _ = self.host.flush();
             if self.host.finish() {
