@@ -261,6 +261,24 @@ impl Live {
         self
     }
 
+    /// Waits until it catches the signal: from then on it is not killed by it.
+    pub(crate) fn wait_until_caught(&mut self, signal: Signal) -> &mut Self {
+        let deadline = Instant::now() + WATCHDOG;
+        let path = format!("/proc/{}/status", self.pid());
+        // Nothing tells of it: this looks until it is so.
+        loop {
+            let status = std::fs::read_to_string(&path).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or_default();
+            if u64::from_str_radix(caught.trim(), 16).is_ok_and(|bits| bits >> (signal as i32 - 1) & 1 == 1) {
+                return self;
+            }
+            if Instant::now() > deadline {
+                self.fail(&format!("it does not catch {signal}"));
+            }
+            std::thread::yield_now();
+        }
+    }
+
     fn fail(&mut self, what: &str) -> ! {
         panic!("{what}\ncommand: {:?}\n--- stdout\n{}--- stderr\n{}---", self.words, self.out.text(), self.err.text())
     }

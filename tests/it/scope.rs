@@ -1,4 +1,4 @@
-//! `scope`, `h.run()` and `outcome()`.
+//! `scope`, and handlers that a script calls before its end.
 
 use nix::sys::signal::Signal;
 
@@ -101,44 +101,10 @@ fn a_scope_refuses_what_it_cannot_call() {
 }
 
 #[test]
-fn outcome_is_nothing_while_the_script_runs() {
-    code("print(outcome() == ()); scope(|| print(outcome() == ()));").run().expect(0, "true\ntrue\n");
-}
-
-#[test]
-fn outcome_says_in_a_handler_why_the_run_ends() {
-    let tell = "fn tell() { let o = outcome(); print(`${o.ok} ${o.status} ${o.signal} ${o.error}`); } atexit(tell);";
-    code(tell).run().expect(0, "true 0  \n");
-    code(&format!("{tell} exit(3);")).run().expect(3, "false 3  \n");
-    code(&format!("{tell} throw \"bad\";")).run().expect(1, "false 1  bad\n");
-    code(&format!("{tell} kill(pid(), \"HUP\"); loop {{ }}")).run().expect(129, "false 129 HUP \n");
-}
-
-#[test]
 fn outcome_says_in_a_handler_of_a_scope_why_the_scope_ends() {
     let tell = "fn tell(name) { print(`${name} ${outcome().ok}`); } atexit(tell, \"run\");";
     let script = format!("{tell} try {{ scope(|| {{ atexit(tell, \"scope\"); throw 1; }}); }} catch {{ }}");
     code(&script).run().expect(0, "scope false\nrun true\n");
-}
-
-#[test]
-fn outcome_knows_its_names() {
-    code("atexit(|| outcome().sgnal);").run().expect_code(1).expect_error("did you mean `signal`?");
-}
-
-#[test]
-fn run_calls_a_handler_now_and_not_again() {
-    code("let h = atexit(|a| { print(a); a + 1 }, 1); print(h.run()); print(h.pending); print(h.run() == ());")
-        .run()
-        .expect(0, "1\n2\nfalse\ntrue\n");
-}
-
-#[test]
-fn run_raises_what_the_handler_raises() {
-    code("let h = atexit(|| throw \"bad\"); try { h.run(); } catch (e) { print(`caught ${e}`); }")
-        .run()
-        .expect(0, "caught bad\n")
-        .expect_no_error();
 }
 
 #[test]
@@ -152,11 +118,4 @@ fn a_signal_in_a_handler_that_run_calls_waits_until_it_is_done() {
     let mut live = code(script).start();
     live.wait_for("ready").signal(Signal::SIGTERM).write(b"\n");
     live.finish().expect(143, "ready\nwhole\n");
-}
-
-#[test]
-fn run_leaves_the_working_directory_as_it_was() {
-    code("cd(\"/usr\"); let h = atexit(|| print(cwd())); cd(\"/\"); h.run(); print(cwd());")
-        .run()
-        .expect(0, "/usr\n/\n");
 }

@@ -230,7 +230,9 @@ fn errors_have_colour_on_a_terminal_unless_no_color_is_set() {
 
 #[test]
 fn nothing_of_a_command_outlives_ctrl_c() {
-    let mut terminal = Terminal::code("sh(`sleep 600 & echo child $!; echo ready; wait`);");
+    // What a shell starts in the background ignores INT: it is killed after the grace period.
+    let script = "sh(`sleep 600 & echo child $!; echo ready; wait`);";
+    let mut terminal = Terminal::run(&["--grace", "0.1", "-e", script]);
     terminal.wait_for("ready\r\n");
     let screen = terminal.screen.text();
     let child = screen.lines().find_map(|line| line.trim().strip_prefix("child ")).expect("it said so");

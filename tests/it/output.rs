@@ -1,0 +1,180 @@
+//! What a run writes: in order, in time, and where nobody reads.
+
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+
+use nix::sys::signal::Signal;
+
+use crate::harness::{Place, Run, code};
+
+/// A file descriptor whose reader is gone.
+fn dead() -> Stdio {
+    let (read, write) = UnixStream::pair().expect("there are descriptors");
+    drop(read);
+    std::os::fd::OwnedFd::from(write).into()
+}
+
+/// The write end of a pipe whose reader is gone.
+fn dead_pipe() -> Stdio {
+    let (read, write) = std::io::pipe().expect("there are descriptors");
+    drop(read);
+    write.into()
+}
+
+fn full() -> File {
+    OpenOptions::new().write(true).open("/dev/full").expect("Linux has it")
+}
+
+#[test]
+fn print_goes_to_stdout_and_debug_and_eprint_to_stderr() {
+    let output =
+        code("print(\"a\"); print(); print(1.5); print([1, \"x\"]); debug(\"b\"); eprint(\"c\"); eprint();").run();
+    output.expect(0, "a\n\n1.5\n[1, \"x\"]\n").expect_errors("-e:1:51: \"b\"\nc\n\n");
+}
+
+#[test]
+fn lines_of_both_streams_and_of_commands_keep_their_order() {
+    let script = "print(1); eprint(2); print(3); debug(4); print(5); run([\"echo\", \"6\"]); print(7); sh(\"echo 8 >&2\");
+        print(9); atexit(|| { print(11); eprint(12); print(13); run([\"echo\", \"14\"]); }); atexit([\"echo\", \"10\"]); throw \"x\";";
+    let output = code(script).under(&["sh", "-c", "exec \"$@\" 2>&1", "sh"]).run();
+    let lines: Vec<_> = output.out().lines().map(str::to_string).collect();
+    assert_eq!(lines[..9], ["1", "2", "3", "-e:1:32: 4", "5", "6", "7", "8", "9"], "{output}");
+    assert_eq!(lines[lines.len() - 5..], ["10", "11", "12", "13", "14"], "{output}");
+    assert!(lines[9].starts_with("error: x"), "{output}");
+}
+
+#[test]
+fn what_was_printed_is_there_before_stdin_is_read_and_before_a_sleep() {
+    for wait in ["read_line()", "read_all()", "sleep(600)", "sh(\"exec sleep 600\")"] {
+        let mut live = code(&format!("print(\"ready\"); {wait};")).start();
+        live.wait_for("ready").signal(Signal::SIGTERM);
+        live.end().expect_code(143);
+    }
+}
+
+#[test]
+fn a_line_reaches_its_reader_whatever_the_script_does_next() {
+    for next in ["loop { }", "let a = []; loop { a.push(1); a.sort(); }", "eval(\"loop { }\")"] {
+        let mut live = code(&format!("print(\"first\"); print(\"second\"); {next}")).start();
+        live.wait_for("first").wait_for("second").signal(Signal::SIGTERM);
+        live.finish().expect_code(143);
+    }
+}
+
+#[test]
+fn a_large_output_arrives_whole() {
+    let output = code("for i in 0..100000 { print(i); }").run();
+    output.expect_code(0);
+    assert!(output.out().lines().enumerate().all(|(number, line)| line == number.to_string()));
+    assert_eq!(output.out().lines().count(), 100_000);
+}
+
+#[test]
+fn exit_now_flushes_and_runs_no_handler() {
+    code("atexit(print, \"never\"); print(\"printed\"); exit_now(4);").run().expect(4, "printed\n");
+    code("atexit(print, \"never\"); exit_now();").run().expect(0, "");
+}
+
+#[test]
+fn a_reader_of_stdout_that_goes_away_is_the_signal_pipe() {
+    for stdout in [dead, dead_pipe] {
+        let script = "atexit(|| eprint(\"cleaned\")); loop { print(\"line\"); }";
+        let output = code(script).start_with(stdout(), Stdio::piped()).finish();
+        output.expect_code(141).expect_errors("stagesh: PIPE: running 1 exit handler\ncleaned\n");
+    }
+}
+
+#[test]
+fn head_ends_a_script_that_prints_for_ever_and_its_handlers_run() {
+    let place = Place::new();
+    let log = place.path().join("log");
+    let script =
+        "atexit(|| sh(`echo $1 > \"$2\"`, outcome().signal, args()[0])); let i = 0; loop { i += 1; print(i); }";
+    let words = format!("{} -q -e '{script}' {} | head -n 3", crate::harness::STAGESH, log.display());
+    let output = Run::new().under(&["bash", "-o", "pipefail", "-c", &words]).run();
+    output.expect(141, "1\n2\n3\n").expect_no_error();
+    assert_eq!(place.read("log"), "PIPE\n");
+}
+
+#[test]
+fn a_dead_stdout_ends_the_run_also_when_the_script_only_computes_afterwards() {
+    let script = "atexit(|| eprint(\"cleaned\")); print(\"one\"); print(\"two\"); loop { }";
+    code(script).start_with(dead_pipe(), Stdio::piped()).finish().expect_code(141).expect_error("cleaned\n");
+}
+
+#[test]
+fn a_dead_stdout_kills_a_script_that_does_not_trap_pipe() {
+    let script = "trap(\"TERM\"); loop { print(\"line\"); }";
+    code(script).start_with(dead_pipe(), Stdio::piped()).finish().expect_death(Signal::SIGPIPE);
+}
+
+#[test]
+fn a_dead_stdout_in_the_clean_up_ends_no_handler() {
+    let script = "atexit(|| { print(\"one\"); print(\"two\"); eprint(\"whole\"); }); atexit(|| { print(\"three\"); eprint(\"first\"); });";
+    let output = code(script).start_with(dead_pipe(), Stdio::piped()).finish();
+    output.expect_errors("first\nwhole\n").expect_code(0);
+}
+
+#[test]
+fn a_dead_stderr_is_no_signal() {
+    let script = "eprint(\"one\"); debug(2); atexit(|| { eprint(\"three\"); print(\"whole\"); }); print(\"on\"); eprint(\"four\");";
+    let mut live = code(script).start_with(Stdio::piped(), dead_pipe());
+    live.wait_for("on");
+    live.finish().expect(0, "on\nwhole\n");
+}
+
+#[test]
+fn a_dead_stderr_costs_no_handler_of_a_script_that_fails() {
+    let script = "atexit(print, \"cleaned\"); throw \"bad\";";
+    code(script).start_with(Stdio::piped(), dead_pipe()).finish().expect(1, "cleaned\n");
+}
+
+#[test]
+fn a_command_that_closes_its_stdout_or_stdin_is_no_signal() {
+    code("sh(\"yes | head -n 1\"); print(\"on\");").run().expect(0, "y\non\n");
+}
+
+#[test]
+fn a_full_disk_is_a_script_error() {
+    let script = "atexit(|| eprint(\"cleaned\")); for i in 0..100000 { print(\"line\"); } sleep(0); print(\"never\");";
+    let output = code(script).start_with(full(), Stdio::piped()).finish();
+    output.expect_code(1).expect_error("print: cannot write to standard output: no space left on device");
+    output.expect_error("cleaned\n");
+}
+
+#[test]
+fn a_full_disk_is_noticed_at_the_end_at_the_latest_and_can_be_caught() {
+    let output = code("print(\"line\");").start_with(full(), Stdio::piped()).finish();
+    output.expect_code(1).expect_error("no space left on device");
+    let script = "try { print(\"line\"); sleep(0); } catch (e) { eprint(e.message); } exit(5);";
+    let output = code(script).start_with(full(), Stdio::piped()).finish();
+    output.expect_code(5).expect_errors("print: cannot write to standard output: no space left on device\n");
+}
+
+#[test]
+fn a_full_disk_in_the_clean_up_ends_no_handler_and_is_said_once() {
+    let script = "atexit(|| { print(\"one\"); eprint(\"last\"); }); atexit(|| { print(\"two\"); eprint(\"first\"); });";
+    let output = code(script).start_with(full(), Stdio::piped()).finish();
+    output.expect_code(1).expect_error("first\n").expect_error("last\n");
+    assert_eq!(output.err().matches("no space left").count(), 1, "{output}");
+}
+
+#[test]
+fn an_untrapped_signal_loses_at_most_the_last_tenth_of_a_second() {
+    let mut live = code("print(\"one\"); print(\"two\"); loop { }").start();
+    live.wait_for("two").signal(Signal::SIGKILL);
+    let output = live.finish();
+    output.expect_death(Signal::SIGKILL);
+    assert_eq!(output.out(), "one\ntwo\n");
+}
+
+#[test]
+fn bytes_of_a_script_that_are_multibyte_arrive_whole() {
+    let (mut read, write) = std::io::pipe().expect("there are descriptors");
+    code("for i in 0..3000 { print(\"日本語\"); }").start_with(write, Stdio::piped()).finish().expect_code(0);
+    let mut text = String::new();
+    read.read_to_string(&mut text).expect("it is UTF-8");
+    assert_eq!(text, "日本語\n".repeat(3000));
+}
