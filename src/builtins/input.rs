@@ -10,6 +10,7 @@ use rhai::{Array, Dynamic};
 use super::error::{Error, stopped};
 use super::{Call, Host, Room};
 use crate::host::settings::Origin;
+use crate::sys::descriptor;
 
 /// Registers the room.
 pub fn register(room: &mut Room<'_>) {
@@ -61,10 +62,10 @@ fn read(call: &Call<'_>, verb: &'static str, buffer: &mut [u8]) -> Result<usize,
         if !call.host.wait_readable(stdin.as_fd()).map_err(raise)? {
             return Err(stopped());
         }
-        match nix::unistd::read(stdin.as_fd(), buffer) {
+        match descriptor::read(&stdin, buffer) {
             Ok(count) => return Ok(count),
-            Err(nix::errno::Errno::EINTR | nix::errno::Errno::EAGAIN) => {}
-            Err(error) => return Err(raise(error.into()).into()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(raise(error).into()),
         }
     }
 }

@@ -8,7 +8,7 @@ use rhai::{Blob, Dynamic, Engine, ImmutableString};
 
 use super::error::{Error, stopped};
 use super::{Call, Outcome, Room, args};
-use crate::sys::process::send;
+use crate::sys::process::{own_pid, send};
 use crate::sys::signal::Signal;
 
 /// Registers the room.
@@ -49,10 +49,6 @@ fn kill(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     }
     send(pid, signal).map_err(|error| Error::System { verb: "kill", action: format!("signal {pid}"), error })?;
     Ok(Dynamic::UNIT)
-}
-
-fn own_pid() -> i32 {
-    nix::unistd::getpid().as_raw()
 }
 
 /// A script that signals its own process stops at once: another thread may be the one that is interrupted,

@@ -20,8 +20,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use nix::poll::PollFlags;
-
+use crate::sys::descriptor::Interest;
 use crate::sys::interrupts::{Caught, Interrupts, Sender};
 use crate::sys::signal::Signal;
 use crate::sys::status::{Status, terminate};
@@ -335,7 +334,7 @@ impl<H> State<H> {
     /// # Errors
     ///
     /// As poll(2).
-    pub fn block(&self, fds: &[(BorrowedFd<'_>, PollFlags)], until: Option<Instant>) -> io::Result<Vec<bool>> {
+    pub fn block(&self, fds: &[(BorrowedFd<'_>, Interest)], until: Option<Instant>) -> io::Result<Vec<bool>> {
         let until = [until, self.alarm()].into_iter().flatten().min();
         let ready = self.interrupts.wait(fds, until)?;
         self.look();
@@ -370,7 +369,7 @@ impl<H> State<H> {
             if self.stopped() {
                 return Ok(false);
             }
-            if self.block(&[(fd, PollFlags::POLLIN)], None)? == [true] {
+            if self.block(&[(fd, Interest::Readable)], None)? == [true] {
                 return Ok(!self.stopped());
             }
         }
@@ -382,7 +381,7 @@ impl<H> State<H> {
     ///
     /// As kill(2) and poll(2).
     pub fn raise(&self, signal: Signal) -> io::Result<()> {
-        crate::sys::process::send(nix::unistd::getpid().as_raw(), Some(signal))?;
+        crate::sys::process::send(crate::sys::process::own_pid(), Some(signal))?;
         if self.traps.borrow().is_trapped(signal) {
             // It is on its way to some thread; the handler that runs there writes to the wake pipe.
             while !self.interrupts.pending() {
@@ -540,7 +539,7 @@ impl<H> State<H> {
                 return Err(WriteError::Stopped);
             }
             let stdout = io::stdout();
-            if self.block(&[(stdout.as_fd(), PollFlags::POLLOUT)], None).is_err() || self.top_stop().is_some() {
+            if self.block(&[(stdout.as_fd(), Interest::Writable)], None).is_err() || self.top_stop().is_some() {
                 return Err(WriteError::Stopped);
             }
         }

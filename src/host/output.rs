@@ -5,12 +5,11 @@
 //! whatever the script does. It is started by the first line that has to wait.
 
 use std::io::{self, IsTerminal};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
+use crate::sys::descriptor;
 use crate::sys::interrupts::{Waker, block_all};
 use crate::sys::quiet_write;
 
@@ -163,7 +162,7 @@ fn drain(state: &mut State) -> Result<bool, Fault> {
     let mut written = 0;
     let mut result = Ok(true);
     while written < state.buffer.len() {
-        if !writable(io::stdout().as_fd()) {
+        if !descriptor::is_writable(io::stdout().as_fd()) {
             result = Ok(false);
             break;
         }
@@ -185,12 +184,6 @@ fn drain(state: &mut State) -> Result<bool, Fault> {
     result
 }
 
-fn writable(fd: BorrowedFd<'_>) -> bool {
-    let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
-    // A descriptor that cannot be polled, or is closed, is written to for its error.
-    !matches!(poll(&mut fds, PollTimeout::ZERO), Ok(0))
-}
-
 /// The thread: writes what has waited for long enough.
 fn flush_late(shared: &Shared, waker: &Waker) {
     let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -209,9 +202,7 @@ fn flush_late(shared: &Shared, waker: &Waker) {
             // The reader is slow: wait for it without the lock, so that the script can go on printing.
             Ok(false) => {
                 drop(state);
-                let stdout = io::stdout();
-                let mut fds = [PollFd::new(stdout.as_fd(), PollFlags::POLLOUT)];
-                let _ = poll(&mut fds, PollTimeout::NONE);
+                descriptor::wait_writable(io::stdout().as_fd());
                 state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
             }
             Err(fault) => {
@@ -228,11 +219,7 @@ pub fn write_stderr(line: &str) {
     while !bytes.is_empty() {
         match quiet_write::write(io::stderr(), bytes) {
             Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let stderr = io::stderr();
-                let mut fds = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
-                let _ = poll(&mut fds, PollTimeout::NONE);
-            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => descriptor::wait_writable(io::stderr().as_fd()),
             Err(_) => return,
         }
     }

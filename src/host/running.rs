@@ -9,15 +9,13 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::poll::PollFlags;
-
 use super::State;
 use super::stop::Stop;
+use crate::sys::descriptor::{self, Interest};
 use crate::sys::interrupts::Sender;
 use crate::sys::process::{self, Child, Ended, Group, Spawn};
 use crate::sys::signal::Signal;
-use crate::sys::tree::{self, Entry};
+use crate::sys::tree::{self, Entry, Ticks};
 
 /// A pipe that a process left behind holds open is read for this long without news, then let go.
 const NO_NEWS: Duration = Duration::from_millis(500);
@@ -49,22 +47,6 @@ pub struct Finished {
     pub wanted_terminal: Option<Signal>,
 }
 
-/// The moment a command was started, in the clock by which the kernel tells when a process began.
-#[derive(Clone, Copy, Debug)]
-struct Birth(u64);
-
-impl Birth {
-    fn now() -> Self {
-        // The kernel counts in hundredths of a second since boot, whatever its own tick is.
-        #[cfg(target_os = "linux")]
-        if let Ok(time) = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME) {
-            let ticks = time.tv_sec() * 100 + time.tv_nsec() / 10_000_000;
-            return Self(u64::try_from(ticks).unwrap_or(0));
-        }
-        Self(0)
-    }
-}
-
 impl<H> State<H> {
     /// Starts a command and waits for its end; when what runs is stopped, so is the command, and nothing of
     /// it is left.
@@ -77,7 +59,7 @@ impl<H> State<H> {
             self.interrupts().watch_children()?;
             process::adopt_orphans();
         }
-        let birth = Birth::now();
+        let birth = Ticks::now();
         let mut child = Child::spawn(spawn)?;
         let pid = child.pid();
         self.running.borrow_mut().children.push(pid);
@@ -86,10 +68,10 @@ impl<H> State<H> {
         result
     }
 
-    fn follow(&self, child: &mut Child, birth: Birth) -> io::Result<Finished> {
+    fn follow(&self, child: &mut Child, birth: Ticks) -> io::Result<Finished> {
         let mut pipe = child.take_stdout();
         if let Some(pipe) = &pipe {
-            fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+            descriptor::set_nonblocking(pipe)?;
         }
         let mut finished = Finished { ended: Ended::Exited(0), stdout: Vec::new(), wanted_terminal: None };
         loop {
@@ -109,7 +91,7 @@ impl<H> State<H> {
                 finished.ended = self.kill(child, birth)?;
                 return Ok(finished);
             }
-            let fds: Vec<_> = pipe.iter().map(|fd| (fd.as_fd(), PollFlags::POLLIN)).collect();
+            let fds: Vec<_> = pipe.iter().map(|fd| (fd.as_fd(), Interest::Readable)).collect();
             let ready = self.block(&fds, None)?;
             if ready == [true] && !read_some(&mut pipe, &mut finished.stdout)? {
                 pipe = None;
@@ -118,7 +100,7 @@ impl<H> State<H> {
         // The command has ended; what it left behind may hold the pipe open.
         while let Some(fd) = pipe.as_ref() {
             let until = Instant::now() + NO_NEWS;
-            let ready = self.block(&[(fd.as_fd(), PollFlags::POLLIN)], Some(until))?;
+            let ready = self.block(&[(fd.as_fd(), Interest::Readable)], Some(until))?;
             if self.stopped() {
                 break;
             }
@@ -144,14 +126,14 @@ impl<H> State<H> {
 
     /// Sends the stop to the command and all that it started, and waits until nothing of it is left: for
     /// the grace period, or until the user is impatient; then kills.
-    fn interrupt(&self, child: &mut Child, birth: Birth) -> io::Result<Ended> {
+    fn interrupt(&self, child: &mut Child, birth: Ticks) -> io::Result<Ended> {
         let (signal, sender) = match (self.top_stop(), self.ended_by()) {
             (Some(Stop::Signal(_)), Some(ended_by)) => ended_by,
             _ => (Signal::TERM, Sender::Process),
         };
         // What is in the terminal's foreground group has a signal of the terminal already.
         let has_it = |group: Group| sender == Sender::Kernel && group == Group::Shared;
-        let own_group = nix::unistd::getpgrp().as_raw();
+        let own_group = process::own_group();
         let mut told = HashSet::new();
         if child.try_wait().is_none() {
             told.insert(child.pid());
@@ -190,7 +172,7 @@ impl<H> State<H> {
     }
 
     /// Kills the command and all that it started, until nothing of it is left.
-    fn kill(&self, child: &mut Child, birth: Birth) -> io::Result<Ended> {
+    fn kill(&self, child: &mut Child, birth: Ticks) -> io::Result<Ended> {
         let deadline = Instant::now() + KILLED;
         loop {
             let ended = child.try_wait();
@@ -214,9 +196,9 @@ impl<H> State<H> {
 
     /// What the command started and is alive: its descendants, and what we adopted since it was started.
     /// What left our session did so on purpose.
-    fn family(&self, child: &Child, birth: Birth) -> Vec<Entry> {
+    fn family(&self, child: &Child, birth: Ticks) -> Vec<Entry> {
         let all = tree::snapshot();
-        let me = nix::unistd::getpid().as_raw();
+        let me = process::own_pid();
         let Some(session) = all.iter().find(|entry| entry.pid == me).map(|entry| entry.session) else {
             return Vec::new();
         };
@@ -224,7 +206,7 @@ impl<H> State<H> {
         let mut roots = vec![child.pid()];
         let orphans = all
             .iter()
-            .filter(|entry| entry.parent == me && !running.children.contains(&entry.pid) && entry.start >= birth.0);
+            .filter(|entry| entry.parent == me && !running.children.contains(&entry.pid) && entry.start >= birth);
         let orphans: Vec<Entry> = orphans.copied().collect();
         roots.extend(orphans.iter().map(|entry| entry.pid));
         let mut family = tree::descendants(&all, &roots);
@@ -242,13 +224,13 @@ impl<H> State<H> {
 fn read_some(pipe: &mut Option<OwnedFd>, into: &mut Vec<u8>) -> io::Result<bool> {
     let Some(fd) = pipe else { return Ok(false) };
     let mut buffer = [0; 16 * 1024];
-    loop {
-        match nix::unistd::read(&*fd, &mut buffer) {
-            Ok(0) => return Ok(false),
-            Ok(count) => into.extend_from_slice(&buffer[..count]),
-            Err(nix::errno::Errno::EAGAIN) => return Ok(true),
-            Err(nix::errno::Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
+    match descriptor::read(fd, &mut buffer) {
+        Ok(0) => Ok(false),
+        Ok(count) => {
+            into.extend_from_slice(&buffer[..count]);
+            Ok(true)
         }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+        Err(error) => Err(error),
     }
 }

@@ -20,6 +20,7 @@ use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
 
+use super::descriptor::Interest;
 use super::signal::{Signal, SignalSet};
 
 /// Who sent a signal.
@@ -193,11 +194,11 @@ impl Interrupts {
     /// # Errors
     ///
     /// As poll(2).
-    pub fn wait(&self, fds: &[(BorrowedFd<'_>, PollFlags)], until: Option<Instant>) -> io::Result<Vec<bool>> {
+    pub fn wait(&self, fds: &[(BorrowedFd<'_>, Interest)], until: Option<Instant>) -> io::Result<Vec<bool>> {
         let delivery = self.delivery.borrow();
         let mut polled = Vec::with_capacity(fds.len() + 1);
         polled.push(PollFd::new(delivery.get_read().as_fd(), PollFlags::POLLIN));
-        polled.extend(fds.iter().map(|(fd, flags)| PollFd::new(*fd, *flags)));
+        polled.extend(fds.iter().map(|(fd, interest)| PollFd::new(*fd, interest.flags())));
         match poll(&mut polled, timeout(until)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),

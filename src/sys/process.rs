@@ -184,6 +184,18 @@ impl Child {
     }
 }
 
+/// The number of this process.
+#[must_use]
+pub fn own_pid() -> i32 {
+    nix::unistd::getpid().as_raw()
+}
+
+/// The group of this process.
+#[must_use]
+pub fn own_group() -> i32 {
+    nix::unistd::getpgrp().as_raw()
+}
+
 /// Sends a signal to a process; one that is gone is no matter.
 pub fn signal_process(pid: i32, signal: Signal) {
     let _ = kill(Pid::from_raw(pid), signal.unix());

@@ -3,6 +3,23 @@
 
 use std::collections::HashSet;
 
+/// Time since boot in hundredths of a second, whatever the kernel's own tick is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Ticks(u64);
+
+impl Ticks {
+    /// Now, in the clock by which the kernel tells when a process started.
+    #[must_use]
+    pub fn now() -> Self {
+        #[cfg(target_os = "linux")]
+        if let Ok(time) = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME) {
+            let ticks = time.tv_sec() * 100 + time.tv_nsec() / 10_000_000;
+            return Self(u64::try_from(ticks).unwrap_or(0));
+        }
+        Self(0)
+    }
+}
+
 /// A process as the kernel lists it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Entry {
@@ -14,8 +31,8 @@ pub struct Entry {
     pub group: i32,
     /// Its session.
     pub session: i32,
-    /// When it started, in clock ticks since boot: with the pid it names a process for good.
-    pub start: u64,
+    /// When it started: with the pid it names a process for good.
+    pub start: Ticks,
     /// Whether it has ended and waits to be reaped.
     pub zombie: bool,
     /// Whether a signal has stopped it.
@@ -46,7 +63,7 @@ fn parse(stat: &str) -> Option<Entry> {
     let group = fields.next()?.parse().ok()?;
     let session = fields.next()?.parse().ok()?;
     // Field 22 of the line; state is field 3.
-    let start = fields.nth(15)?.parse().ok()?;
+    let start = Ticks(fields.nth(15)?.parse().ok()?);
     let zombie = matches!(state, "Z" | "X" | "x");
     Some(Entry { pid: pid.trim().parse().ok()?, parent, group, session, start, zombie, stopped: state == "T" })
 }
@@ -83,14 +100,15 @@ mod tests {
     #[test]
     fn a_name_may_hold_parentheses_and_spaces() {
         let line = "42 (a) b (c) S 7 42 40 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9999 1 2";
-        let expected = Entry { pid: 42, parent: 7, group: 42, session: 40, start: 9999, zombie: false, stopped: false };
+        let expected =
+            Entry { pid: 42, parent: 7, group: 42, session: 40, start: Ticks(9999), zombie: false, stopped: false };
         assert_eq!(parse(line), Some(expected));
     }
 
     #[test]
     fn descendants_are_found_in_any_order() {
         let entry =
-            |pid, parent| Entry { pid, parent, group: pid, session: 1, start: 0, zombie: false, stopped: false };
+            |pid, parent| Entry { pid, parent, group: pid, session: 1, start: Ticks(0), zombie: false, stopped: false };
         let all = [entry(5, 4), entry(4, 3), entry(3, 1), entry(9, 1)];
         let mut pids: Vec<_> = descendants(&all, &[3]).iter().map(|e| e.pid).collect();
         pids.sort_unstable();

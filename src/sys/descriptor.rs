@@ -1,0 +1,68 @@
+//! Reading from descriptors, and waiting for them.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+/// What a descriptor is waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Interest {
+    /// A read would not block.
+    Readable,
+    /// A write would not block.
+    Writable,
+}
+
+impl Interest {
+    pub(super) fn flags(self) -> PollFlags {
+        match self {
+            Self::Readable => PollFlags::POLLIN,
+            Self::Writable => PollFlags::POLLOUT,
+        }
+    }
+}
+
+/// As read(2); a signal does not end it.
+///
+/// # Returns
+///
+/// The number of bytes read, 0 at the end.
+///
+/// # Errors
+///
+/// As read(2): where it would block, [`io::ErrorKind::WouldBlock`].
+pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match nix::unistd::read(&fd, buffer) {
+            Err(Errno::EINTR) => {}
+            result => return result.map_err(io::Error::from),
+        }
+    }
+}
+
+/// From now on no read or write of the descriptor, or of one that shares its description, blocks.
+///
+/// # Errors
+///
+/// As fcntl(2).
+pub fn set_nonblocking(fd: impl AsFd) -> io::Result<()> {
+    fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map(drop).map_err(io::Error::from)
+}
+
+/// Whether a write would not block. A descriptor that is closed, or cannot be polled, is written to for its
+/// error.
+#[must_use]
+pub fn is_writable(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
+    !matches!(poll(&mut fds, PollTimeout::ZERO), Ok(0))
+}
+
+/// Waits until a write would not block. For threads that have nothing else to wait for.
+pub fn wait_writable(fd: BorrowedFd<'_>) {
+    let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
+    // What goes wrong here, the write says.
+    let _ = poll(&mut fds, PollTimeout::NONE);
+}
