@@ -296,6 +296,20 @@ fn with_reraise_a_signal_of_the_clean_up_counts_and_another_status_does_not() {
     live.finish().expect_code(143);
 }
 
+/// As `unshare` starts it: PID 1 of a namespace of processes. Some systems let nobody have one.
+#[test]
+fn with_reraise_pid_1_exits_with_the_status_of_the_signal() {
+    let namespace = ["unshare", "--user", "--map-root-user", "--pid", "--fork"];
+    let can = std::process::Command::new(namespace[0]).args(&namespace[1..]).arg("true").output();
+    if !can.is_ok_and(|output| output.status.success()) {
+        return;
+    }
+    let script = "atexit(print, \"cleaned\"); print(pid()); kill(pid(), \"TERM\");";
+    code(script).options(&["--reraise"]).under(&namespace).run().expect(143, "1\ncleaned\n");
+    // What is not trapped does not end PID 1 either, as the kernel has it: the script goes on.
+    code("untrap(\"TERM\"); kill(pid(), \"TERM\"); print(\"on\");").under(&namespace).run().expect(0, "on\n");
+}
+
 #[test]
 fn a_kill_of_a_command_alone_is_a_script_error() {
     let mut live = code("atexit(print, \"cleaned\"); sh(`echo pid $$; exec sleep 600`);").start();
