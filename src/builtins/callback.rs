@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rhai::{
-    Dynamic, Engine, FnPtr, GlobalRuntimeState, ImmutableString, Module, NativeCallContext, Position, ScriptFuncDef,
-    Shared,
+    Dynamic, Engine, EvalAltResult, EvalContext, FnPtr, GlobalRuntimeState, ImmutableString, Module, NativeCallContext,
+    Position, ScriptFuncDef, Shared,
 };
 
 use super::command::Command;
@@ -93,23 +93,10 @@ impl Entry {
         self.surroundings.source()
     }
 
-    /// Whether it calls the function that the pointer means where `context` is: a module may have another one
-    /// of that name.
+    /// Whether it calls the function that the pointer means: no two functions have one name.
     #[must_use]
-    pub fn calls(&self, pointer: &FnPtr, context: &NativeCallContext<'_>) -> bool {
-        let Target::Function(own, args) = &self.target else { return false };
-        if own.fn_name() != pointer.fn_name() {
-            return false;
-        }
-        let count = own.curry().len() + args.len();
-        let here = definition(&context.global_runtime_state().lib, own, count);
-        let there = definition(&self.surroundings.lib, own, count);
-        match (here, there) {
-            (Some(here), Some(there)) => Rc::ptr_eq(here, there),
-            // A closure of a module is known by its name alone, and so is a builtin.
-            (None, _) => true,
-            (Some(_), None) => false,
-        }
+    pub fn calls(&self, pointer: &FnPtr) -> bool {
+        matches!(&self.target, Target::Function(own, _) if own.fn_name() == pointer.fn_name())
     }
 
     /// Calls it in its working directory and its surroundings, as deep in calls as its caller is.
@@ -220,28 +207,27 @@ fn home_of(
     pointer: &FnPtr,
     args: usize,
 ) -> Result<Option<Rc<GlobalRuntimeState>>, Error> {
-    let name = names::as_written(pointer.fn_name());
+    let name = pointer.fn_name();
     let count = args + pointer.curry().len();
-    let visible = |module: &Module| module.get_script_fn(name, count).is_some();
+    let visible = |module: &Module| module.get_script_fn(name, count).is_some_and(|def| def.this_type.is_none());
     if context.iter_namespaces().any(visible) {
         return Ok(None);
     }
-    let home = if pointer.is_anonymous() { host.closure_home(name) } else { None };
+    let home = host.lexical().home(name);
     if home.as_ref().is_some_and(|home| home.lib.iter().any(|module| visible(module))) {
         return Ok(home);
     }
     let known = context.iter_namespaces().chain(home.iter().flat_map(|home| home.lib.iter().map(|module| &**module)));
     let mut takes: Vec<usize> = known.flat_map(|module| counts(module, name)).collect();
     if takes.is_empty() {
-        if let Some(known) = names::find(name) {
-            if (known.least..=known.most).contains(&count) {
-                return Ok(None);
-            }
-            takes.extend(known.least..=known.most);
-        } else if super::standard::counts(name).is_some() {
-            // What Rhai's own functions take, they say themselves.
+        let name = names::as_written(name);
+        takes.extend(names::find(name).into_iter().flat_map(|known| known.least..=known.most));
+        takes.extend(names::members(name));
+        takes.extend(super::standard::counts(name).into_iter().flatten());
+        if takes.contains(&count) {
             return Ok(None);
-        } else {
+        }
+        if takes.is_empty() {
             let known = context.iter_namespaces().flat_map(script_functions);
             let nearest = names::nearest(name, known.chain(names::GLOBAL.iter().map(|n| n.name))).map(str::to_string);
             return Err(Error::UnknownFunction { verb, name: title_of(pointer), nearest });
@@ -258,15 +244,41 @@ fn title_of(pointer: &FnPtr) -> String {
     if pointer.is_anonymous() { "closure".into() } else { names::as_written(pointer.fn_name()).into() }
 }
 
-/// The function that a pointer means among these, the newest first as the engine looks.
-fn definition<'a>(lib: &'a [Shared<Module>], pointer: &FnPtr, count: usize) -> Option<&'a Shared<ScriptFuncDef>> {
-    lib.iter().rev().find_map(|module| module.get_script_fn(pointer.fn_name(), count))
-}
-
 fn counts<'a>(module: &'a Module, name: &'a str) -> impl Iterator<Item = usize> + 'a {
-    module.iter_script_fn_info().filter(move |(_, _, known, ..)| *known == name).map(|(_, _, _, count, _)| count)
+    let is_known = move |known: &str, def: &ScriptFuncDef| known == name && def.this_type.is_none();
+    module.iter_script_fn_info().filter(move |(_, _, known, _, def)| is_known(known, def)).map(|(.., count, _)| count)
 }
 
 fn script_functions(module: &Module) -> impl Iterator<Item = &str> {
-    module.iter_script_fn_info().map(|(_, _, name, ..)| name)
+    module.iter_script_fn_info().map(|(_, _, name, ..)| names::as_written(name))
+}
+
+/// Calls a function of a module from where it is not in sight.
+///
+/// # Returns
+///
+/// `None` if it takes another number of arguments.
+///
+/// # Errors
+///
+/// What it raises.
+pub(super) fn call_at_home(
+    home: &GlobalRuntimeState,
+    name: &str,
+    args: &mut [&mut Dynamic],
+    is_method: bool,
+    context: &EvalContext<'_, '_, '_, '_, '_, '_>,
+) -> Result<Option<Dynamic>, Box<EvalAltResult>> {
+    let takes = |count: usize| home.lib.iter().rev().find_map(|module| module.get_script_fn(name, count));
+    let this = usize::from(is_method);
+    let (Some(def), Some(arguments)) = (takes(args.len().saturating_sub(this)), args.get(this..)) else {
+        return Ok(None);
+    };
+    let (pointer, arguments) = (FnPtr::from(Shared::clone(def)), arguments.iter().map(|arg| (**arg).clone()).collect());
+    let mut home = home.clone();
+    home.level = context.call_level();
+    let engine = context.engine();
+    let inside = NativeCallContext::new_with_all_fields(engine, name, home.source(), &home, Position::NONE);
+    let arguments: Vec<Dynamic> = arguments;
+    pointer.call_raw(&inside, args.first_mut().filter(|_| is_method).map(|this| &mut **this), arguments).map(Some)
 }

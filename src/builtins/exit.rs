@@ -65,11 +65,8 @@ impl Handler {
 
 fn atexit(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let (what, rest) = given.split_first().expect("atexit has a first argument in the table");
-    let entry = if let Some(mut pointer) = what.clone().try_cast::<FnPtr>() {
-        let mut rest = rest.to_vec();
-        settle(call, &mut pointer, SETTLED_DEPTH);
-        rest.iter_mut().for_each(|value| settle_value(call, value, SETTLED_DEPTH));
-        Entry::function("atexit", call.host, call.context, pointer, &rest)?
+    let entry = if let Some(pointer) = what.clone().try_cast::<FnPtr>() {
+        Entry::function("atexit", call.host, call.context, pointer, rest)?
     } else if what.is_array() || what.is::<Command>() {
         if let Some(extra) = rest.first() {
             let expected = "no arguments after a command: put them into the array".into();
@@ -85,55 +82,9 @@ fn atexit(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     Ok(Dynamic::from(Handler { id, host: call.host.clone() }))
 }
 
-/// Closures within closures are settled to this depth: a chain of any length can be built, and to follow it
-/// to its end would overflow the stack.
-const SETTLED_DEPTH: usize = 64;
-
-/// Gives a closure that was made in a loop the loop's variable as it is in this turn: all closures of the
-/// loop share it, and the last turn would win. Which captured names are a loop's, the syntax tree told.
-/// Closures that it captures may have been made in the same loop.
-fn settle(call: &Call<'_>, pointer: &mut FnPtr, depth: usize) {
-    if !pointer.is_curried() || depth == 0 {
-        return;
-    }
-    if pointer.is_anonymous() {
-        let name = pointer.fn_name().to_string();
-        call.host.loop_captures(&name, |captured| {
-            for (index, value) in pointer.iter_curry_mut().enumerate() {
-                if captured.contains(&index) {
-                    *value = value.flatten_clone();
-                }
-            }
-        });
-    }
-    pointer.iter_curry_mut().for_each(|value| settle_value(call, value, depth - 1));
-}
-
-/// The same for the closures in a value. A variable that holds one stays shared: it is settled in place.
-fn settle_value(call: &Call<'_>, value: &mut Dynamic, depth: usize) {
-    if depth == 0 {
-        return;
-    }
-    let inner = value.read_lock::<FnPtr>().map(|pointer| pointer.clone());
-    if let Some(mut pointer) = inner.filter(FnPtr::is_curried) {
-        // Out of reach meanwhile: a closure may capture the variable that holds it.
-        if let Some(mut place) = value.write_lock::<FnPtr>() {
-            place.set_curry([]);
-        }
-        settle(call, &mut pointer, depth);
-        if let Some(mut place) = value.write_lock::<FnPtr>() {
-            *place = pointer;
-        }
-    } else if let Some(mut array) = value.write_lock::<Array>() {
-        array.iter_mut().for_each(|value| settle_value(call, value, depth - 1));
-    } else if let Some(mut map) = value.write_lock::<Map>() {
-        map.values_mut().for_each(|value| settle_value(call, value, depth - 1));
-    }
-}
-
 fn unregister(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let unwanted = args::function("unregister", call.engine(), &given[0])?;
-    let count = call.host.stack(|stack| stack.remove_where(|entry| entry.calls(&unwanted, call.context)));
+    let count = call.host.stack(|stack| stack.remove_where(|entry| entry.calls(&unwanted)));
     Ok(Dynamic::from(i64::try_from(count).unwrap_or(i64::MAX)))
 }
 

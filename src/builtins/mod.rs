@@ -3,10 +3,12 @@
 
 pub mod args;
 pub mod callback;
+pub mod caught;
 pub mod command;
 pub mod error;
 pub mod exit;
 pub mod input;
+pub mod lexical;
 pub mod names;
 pub mod output;
 pub mod process;
@@ -18,14 +20,13 @@ pub mod trap;
 pub mod unwind;
 
 use std::any::TypeId;
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ops::Deref;
 use std::rc::Rc;
 
-use rhai::{Dynamic, Engine, EvalAltResult, GlobalRuntimeState, NativeCallContext, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
 
 use callback::Entry;
+use lexical::Lexical;
 
 /// Why a handler failed.
 #[derive(Clone, Copy)]
@@ -62,10 +63,7 @@ pub struct Host {
 
 struct Told {
     report: Report,
-    /// Which of the values that a closure captured are variables of a loop around it.
-    loop_captures: RefCell<HashMap<String, Vec<usize>>>,
-    /// What is in sight where a closure of a module was made.
-    closure_homes: RefCell<HashMap<String, Rc<GlobalRuntimeState>>>,
+    lexical: Rc<Lexical>,
 }
 
 impl Deref for Host {
@@ -79,10 +77,7 @@ impl Host {
     /// The host of a run, and how to tell of a handler that failed.
     #[must_use]
     pub fn new(state: crate::host::Host<Entry>, report: Report) -> Self {
-        Self {
-            state,
-            told: Rc::new(Told { report, loop_captures: RefCell::default(), closure_homes: RefCell::default() }),
-        }
+        Self { state, told: Rc::new(Told { report, lexical: Rc::default() }) }
     }
 
     /// Tells the user of a handler that failed.
@@ -90,28 +85,10 @@ impl Host {
         (self.told.report)(self, failure);
     }
 
-    /// Remembers which of the values that closures captured are variables of a loop.
-    pub fn add_loop_captures(&self, captures: HashMap<String, Vec<usize>>) {
-        self.told.loop_captures.borrow_mut().extend(captures);
-    }
-
-    /// Remembers what is in sight where these closures of a module were made: the engine does not find them
-    /// from outside.
-    pub fn add_closure_homes(&self, closures: Vec<String>, home: &Rc<GlobalRuntimeState>) {
-        self.told.closure_homes.borrow_mut().extend(closures.into_iter().map(|name| (name, Rc::clone(home))));
-    }
-
-    /// What is in sight where the closure of that name was made, if a module made it.
+    /// What names mean.
     #[must_use]
-    pub fn closure_home(&self, closure: &str) -> Option<Rc<GlobalRuntimeState>> {
-        self.told.closure_homes.borrow().get(closure).cloned()
-    }
-
-    /// Which of the values that the closure of that name captured are variables of a loop.
-    pub fn loop_captures(&self, closure: &str, look: impl FnOnce(&[usize])) {
-        if let Some(captured) = self.told.loop_captures.borrow().get(closure) {
-            look(captured);
-        }
+    pub fn lexical(&self) -> &Rc<Lexical> {
+        &self.told.lexical
     }
 }
 
@@ -120,7 +97,8 @@ pub type Outcome = Result<Dynamic, Box<EvalAltResult>>;
 
 /// Registers every builtin.
 pub fn register(engine: &mut Engine, host: &Host) {
-    names::register(engine);
+    lexical::register(engine, host.lexical());
+    caught::register(engine);
     record::register(engine);
     let mut room = Room { engine, host };
     exit::register(&mut room);

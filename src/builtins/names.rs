@@ -2,7 +2,7 @@
 //! value, refuses a handler with the wrong number of arguments, feeds `--check`, and finds the nearest
 //! name. A test compares it with what is registered and with `docs/language.md`.
 
-use rhai::{Dynamic, Engine, FnPtr, Module, Token};
+use rhai::{Dynamic, EvalAltResult, EvalContext, FnPtr, Module};
 
 /// A builtin and the numbers of arguments that it takes.
 pub struct Name {
@@ -81,36 +81,73 @@ pub fn of_pointer(name: &'static str) -> &'static str {
     RESERVED.iter().find(|(reserved, _)| *reserved == name).map_or(name, |(_, own)| own)
 }
 
-/// The name that a script has for what a pointer calls.
+/// Whether the word is reserved, but is a name here.
 #[must_use]
-pub fn as_written(name: &str) -> &str {
-    RESERVED.iter().find(|(_, own)| *own == name).map_or(name, |(reserved, _)| reserved)
+pub fn is_freed(word: &str) -> bool {
+    RESERVED.iter().any(|(reserved, _)| *reserved == word)
 }
 
-/// Gives each builtin's bare name its value: a pointer to it. A variable of a script hides it.
-pub fn register(engine: &mut Engine) {
-    // Neither is deprecated, but both are said to be volatile: Rhai is pinned.
-    #[allow(deprecated)]
-    engine.on_parse_token(|token, _, _| match token {
-        Token::Reserved(word) if RESERVED.iter().any(|(reserved, _)| **reserved == **word) => Token::Identifier(word),
-        token => token,
-    });
-    // Rhai finds a bare function name by itself, but not in a closure if the function is native or defined
-    // further down: there it takes the name for a variable to capture.
-    #[allow(deprecated)]
-    engine.on_var(|name, index, mut context| {
-        // Found by the parser, or now: a variable hides a function.
-        if index > 0 || context.scope_mut().contains(name) {
-            return Ok(None);
-        }
-        let is_own = |module: &Module| module.iter_script_fn_info().any(|(_, _, known, ..)| known == name);
-        let pointer = match find(name) {
-            _ if context.iter_namespaces().any(is_own) => FnPtr::new(name)?,
-            Some(known) => FnPtr::new(of_pointer(known.name))?,
-            None => return Ok(None),
-        };
-        Ok(Some(Dynamic::from(pointer)))
-    });
+/// The marks of names that the parser is given in place of those of a text: a function's own, and a builtin's
+/// where a closure must differ from one that is spelt like it.
+const OWN: &str = "__f";
+const LENT: &str = "__b";
+
+/// The name of a function of a text that no other text has.
+#[must_use]
+pub fn unique(name: &str, text: usize) -> String {
+    format!("{OWN}{text}_{name}")
+}
+
+/// Another name for a builtin, which only this text has.
+#[must_use]
+pub fn lent(name: &str, text: usize) -> String {
+    format!("{LENT}{text}_{name}")
+}
+
+fn without_mark<'a>(name: &'a str, mark: &str) -> Option<&'a str> {
+    let (number, plain) = name.strip_prefix(mark)?.split_once('_')?;
+    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(plain)
+}
+
+/// The builtin that goes by a lent name.
+#[must_use]
+pub fn as_lent(name: &str) -> Option<&str> {
+    without_mark(name, LENT)
+}
+
+/// Whether a function of that name may be one of a module.
+#[must_use]
+pub fn may_have_home(name: &str) -> bool {
+    is_closure(name) || name.starts_with(OWN)
+}
+
+/// Whether a function's name is one that the parser gives to closures.
+#[must_use]
+pub fn is_closure(name: &str) -> bool {
+    name.starts_with("anon$")
+}
+
+/// The name that a script has for what is called.
+#[must_use]
+pub fn as_written(name: &str) -> &str {
+    let reserved = RESERVED.iter().find(|(_, own)| *own == name).map(|(reserved, _)| *reserved);
+    reserved.or_else(|| without_mark(name, OWN)).or_else(|| as_lent(name)).unwrap_or(name)
+}
+
+/// The value of a bare name that no variable has: a pointer to the function of that name. Rhai finds one by
+/// itself, but not in a closure if the function is native or defined further down: there it takes the name for
+/// a variable to capture.
+pub(super) fn value(
+    name: &str,
+    context: &EvalContext<'_, '_, '_, '_, '_, '_>,
+) -> Result<Option<Dynamic>, Box<EvalAltResult>> {
+    let is_own = |module: &Module| module.iter_script_fn_info().any(|(_, _, known, ..)| known == name);
+    let pointer = match find(name) {
+        _ if context.iter_namespaces().any(is_own) => FnPtr::new(name)?,
+        Some(known) => FnPtr::new(of_pointer(known.name))?,
+        None => return Ok(None),
+    };
+    Ok(Some(Dynamic::from(pointer)))
 }
 
 /// The known name that is nearest to a misspelt one, if one is near.

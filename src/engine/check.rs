@@ -42,7 +42,7 @@ pub struct Finding {
 #[must_use]
 pub fn check(interpreter: &Interpreter, script: &Loaded) -> Vec<Finding> {
     let mut program = Program { interpreter, texts: Vec::new(), findings: Vec::new(), on_the_way: Vec::new() };
-    program.read(&script.name, &script.ast, &[]);
+    program.read(&script.source.name, &script.ast, &[]);
     let mut findings = std::mem::take(&mut program.findings);
     for index in 0..program.texts.len() {
         let mut checker = Checker { program: &program, text: &program.texts[index], findings: Vec::new() };

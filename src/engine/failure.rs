@@ -89,10 +89,12 @@ impl Failure {
         loop {
             match error {
                 EvalAltResult::ErrorInFunctionCall(name, inside, inner, position) => {
-                    frames.push(Frame::Call(name.clone(), place(&source, *position)));
+                    frames.push(Frame::Call(names::as_written(name).to_string(), place(&source, *position)));
                     if name == "eval" {
                         // What is inside has positions in a text that nobody kept.
                         source = String::new();
+                    } else if let Some(home) = context.sources.home(name) {
+                        source = home.to_string();
                     } else if !inside.is_empty() {
                         source.clone_from(inside);
                     }
@@ -156,8 +158,9 @@ fn message(error: &EvalAltResult, at: Option<&Place>, sources: &Sources) -> Stri
         EvalAltResult::ErrorModuleNotFound(name, _) => format!("there is no module `{name}`"),
         EvalAltResult::ErrorFunctionNotFound(signature, _) => {
             let (name, types) = split_signature(signature);
+            let name = names::as_written(name);
             let tree = at.and_then(|at| sources.tree(&at.source));
-            if syntax::is_closure(name) {
+            if names::is_closure(name) {
                 return closure_message(name, types.len(), tree.as_deref());
             }
             if let Some(takes) = other_counts(name, types.len(), tree.as_deref()) {
@@ -170,7 +173,10 @@ fn message(error: &EvalAltResult, at: Option<&Place>, sources: &Sources) -> Stri
             }
         }
         EvalAltResult::ErrorDotExpr(text, _) => unknown_property(text).unwrap_or_else(|| lower_first(text)),
-        EvalAltResult::ErrorStackOverflow(_) => "too many calls within calls: endless recursion?".into(),
+        // Where no stop is latched, the guard of the stack has ended it.
+        EvalAltResult::ErrorStackOverflow(_) | EvalAltResult::ErrorTerminated(..) => {
+            "too many calls within calls: endless recursion?".into()
+        }
         EvalAltResult::ErrorDataTooLarge(what, _) => format!("{} is above the limit of 2 GiB", lower_first(what)),
         other => {
             let mut plain = other.to_string();

@@ -28,7 +28,7 @@ pub(super) fn of(error: &EvalAltResult, at: Option<&Place>, frames: &[Frame], so
     match error {
         EvalAltResult::ErrorVariableNotFound(name, _) => {
             let in_function =
-                frames.iter().any(|frame| matches!(frame, Frame::Call(name, _) if !syntax::is_closure(name)));
+                frames.iter().any(|frame| matches!(frame, Frame::Call(name, _) if !names::is_closure(name)));
             for_variable(name, at?, in_function, &[], sources)
         }
         EvalAltResult::ErrorFunctionNotFound(signature, _) => {

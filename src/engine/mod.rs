@@ -4,6 +4,7 @@ pub mod check;
 pub mod failure;
 mod hint;
 pub mod limits;
+mod rename;
 pub mod resolver;
 pub mod run;
 pub mod source;

@@ -5,14 +5,12 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use rhai::{
-    Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, NativeCallContext, Position, Scope, Shared,
-};
+use rhai::{Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared};
 
 use super::failure;
+use super::rename::{Role, as_meant};
 use super::source::{SourceError, SourceText, Sources};
-use super::syntax;
-use crate::builtins::Host;
+use crate::builtins::{Host, names};
 
 type Resolved = Result<Shared<Module>, Box<EvalAltResult>>;
 
@@ -23,31 +21,19 @@ pub struct Resolver {
     loaded: RefCell<HashMap<PathBuf, Shared<Module>>>,
     /// What is being loaded, outermost first: a module among them is imported in a circle.
     loading: RefCell<Vec<PathBuf>>,
-    /// What was in sight at the end of the module that was loaded last.
-    end_of_module: Rc<Cell<Option<GlobalRuntimeState>>>,
+    /// How many modules there are.
+    count: Cell<usize>,
 }
-
-/// A call of this is added to a module that makes closures. It tells what is in sight there, which the
-/// module itself keeps to its functions.
-const END_OF_MODULE: &str = "__end_of_module";
 
 impl Resolver {
     /// Makes the engine load modules with a resolver that remembers the texts in `sources`.
     pub fn install(engine: &mut Engine, host: &Host, sources: &Sources) {
-        let end_of_module = Rc::<Cell<Option<GlobalRuntimeState>>>::default();
-        let told = Rc::clone(&end_of_module);
-        engine.register_fn(END_OF_MODULE, move |context: NativeCallContext<'_>| {
-            let mut home = context.global_runtime_state().clone();
-            // A handler begins at the surface.
-            home.level = 0;
-            told.set(Some(home));
-        });
         engine.set_module_resolver(Self {
             host: host.clone(),
             sources: sources.clone(),
             loaded: RefCell::default(),
             loading: RefCell::default(),
-            end_of_module,
+            count: Cell::new(0),
         });
     }
 
@@ -67,26 +53,32 @@ impl Resolver {
         self.sources.add(&source);
         let in_module =
             |error: Box<EvalAltResult>| Box::new(EvalAltResult::ErrorInModule(source.name.clone(), error, position));
-        let mut ast = engine.compile(&*source.text).map_err(|error| in_module(error.into()))?;
-        ast.set_source(source.name.clone());
-        if let Some((name, line)) = failure::sacred_definition(&ast, &source.text) {
+        let mut parsed = engine.compile(&*source.text).map_err(|error| in_module(error.into()))?;
+        parsed.set_source(source.name.clone());
+        if let Some((name, line)) = failure::sacred_definition(&parsed, &source.text) {
             let error = EvalAltResult::ErrorRuntime(failure::sacred_message(name).into(), line);
             return Err(in_module(error.into()));
         }
-        self.host.add_loop_captures(syntax::loop_captures(&ast));
-        let closures: Vec<String> =
-            ast.iter_functions().map(|f| f.name.to_string()).filter(|name| syntax::is_closure(name)).collect();
-        if !closures.is_empty() {
-            ast.combine(engine.compile(format!("{END_OF_MODULE}()")).map_err(|error| in_module(error.into()))?);
-        }
-        let ast = Rc::new(ast);
-        self.sources.add_tree(&source.name, &ast);
+        let parsed = Rc::new(parsed);
+        self.sources.add_tree(&source.name, &parsed);
+        self.count.set(self.count.get() + 1);
+        let (lexical, role) = (self.host.lexical(), Role::Module(self.count.get()));
+        let tree = as_meant(engine, lexical, &self.sources, &source, &parsed, role)
+            .map_err(|error| in_module(error.into()))?;
         self.loading.borrow_mut().push(file.clone());
-        let module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &ast);
+        // Also where it is imported in a block: a constant of its top level is one.
+        let depth = std::mem::take(&mut global.scope_level);
+        let module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &tree);
+        global.scope_level = depth;
         self.loading.borrow_mut().pop();
+        let start = lexical.take_start();
         let module = Shared::new(module.map_err(in_module)?);
-        if let Some(home) = self.end_of_module.take() {
-            self.host.add_closure_homes(closures, &Rc::new(home));
+        if let Some(mut home) = start {
+            for (alias, imported) in module.iter_sub_modules() {
+                home.push_import(alias.to_string(), Shared::clone(imported));
+            }
+            let functions = tree.iter_functions().map(|f| f.name.to_string());
+            lexical.add_homes(functions.filter(|name| names::may_have_home(name)), &Rc::new(home));
         }
         self.loaded.borrow_mut().insert(file, Shared::clone(&module));
         Ok(module)

@@ -6,9 +6,10 @@ use std::rc::Rc;
 use rhai::{AST, Caches, Engine, EvalAltResult, Scope};
 
 use super::failure::{Context, Failure, sacred_definition, sacred_message};
+use super::limits;
+use super::rename::{Role, as_meant};
 use super::resolver::Resolver;
 use super::source::{SourceText, Sources};
-use super::{limits, syntax};
 use crate::builtins::{self, Host, unwind};
 use crate::host::WriteError;
 use crate::host::outcome::{self, Outcome};
@@ -24,12 +25,14 @@ pub struct Interpreter {
 
 /// A script that is ready to run.
 pub struct Loaded {
+    pub(super) source: SourceText,
+    /// As it was parsed.
     pub(super) ast: Rc<AST>,
-    pub(super) name: String,
 }
 
 impl Interpreter {
-    /// An engine with everything that a script can call. All its settings are here.
+    /// An engine with everything that a script can call, for the thread that it is made in, which has a stack of
+    /// [`limits::STACK`]. All its settings are here.
     #[must_use]
     pub fn new(host: Host, sources: Sources) -> Self {
         // Rhai's standard library without its file resolver.
@@ -38,8 +41,8 @@ impl Interpreter {
         // The default deletes `try { import … } catch {}`, the full one calls functions while compiling.
         engine.set_optimization_level(rhai::OptimizationLevel::None);
         Resolver::install(&mut engine, &host, &sources);
-        let progress = host.clone();
-        engine.on_progress(move |_| progress.checkpoint().then_some(rhai::Dynamic::UNIT));
+        let (progress, stack) = (host.clone(), limits::StackGuard::new());
+        engine.on_progress(move |_| (progress.checkpoint() || stack.is_exhausted()).then_some(rhai::Dynamic::UNIT));
         builtins::register(&mut engine, &host);
         Self { engine, host, sources }
     }
@@ -74,7 +77,7 @@ impl Interpreter {
     /// Why it cannot start.
     pub fn load(&self, source: &SourceText) -> Result<Loaded, Failure> {
         let ast = self.parse(source)?;
-        Ok(Loaded { ast, name: source.name.clone() })
+        Ok(Loaded { source: source.clone(), ast })
     }
 
     pub(super) fn parse(&self, source: &SourceText) -> Result<Rc<AST>, Failure> {
@@ -92,7 +95,6 @@ impl Interpreter {
 
     /// Evaluates a script; a failure is told by `report` at once.
     pub fn evaluate(&self, script: &Loaded, report: &dyn Fn(&Failure)) -> Outcome {
-        self.host.add_loop_captures(syntax::loop_captures(&script.ast));
         let result = if self.host.stopped() { Ok(()) } else { self.run_statements(script) };
         let written = self.host.flush();
         // The latch first: whatever the evaluation made of a stop, it is one.
@@ -103,7 +105,7 @@ impl Interpreter {
         }
         let failure = match (result, written) {
             (Err(error), _) => {
-                let context = Context { sources: &self.sources, script: &script.name };
+                let context = Context { sources: &self.sources, script: &script.source.name };
                 Failure::from_error(&error, &context)
             }
             (Ok(()), Err(WriteError::Failed(error))) => {
@@ -118,19 +120,21 @@ impl Interpreter {
     // The one way to evaluate with a runtime state of our own, deprecated for others.
     #[allow(deprecated)]
     fn run_statements(&self, script: &Loaded) -> Result<(), Box<EvalAltResult>> {
+        let (lexical, source) = (self.host.lexical(), &script.source);
+        let tree = as_meant(&self.engine, lexical, &self.sources, source, &script.ast, Role::Script)?;
         let mut global = self.engine.new_global_runtime_state();
-        global.lib.push(script.ast.shared_lib().clone());
-        global.source = script.ast.source().map(Into::into);
+        global.lib.push(tree.shared_lib().clone());
+        global.source = tree.source().map(Into::into);
         // From the start, so that handlers see constants that come after their registration.
         global.constants = Some(rhai::Shared::default());
         let mut scope = Scope::new();
         let mut caches = Caches::new();
         let evaluate = AssertUnwindSafe(|| {
-            self.engine.eval_statements_raw(&mut global, &mut caches, &mut scope, script.ast.statements())
+            self.engine.eval_statements_raw(&mut global, &mut caches, &mut scope, tree.statements())
         });
         let result = catch_unwind(evaluate).unwrap_or_else(|panic| Err(unwind::panicked(&*panic)));
         // Handlers may hold what is in them, and dropping a long chain of closures recurses.
-        std::mem::forget((scope, global, caches));
+        std::mem::forget((scope, global, caches, tree));
         match result {
             Ok(_) => Ok(()),
             Err(error) => match *error {

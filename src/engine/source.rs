@@ -102,6 +102,8 @@ impl SourceText {
 pub struct Sources {
     texts: Rc<RefCell<HashMap<String, Arc<str>>>>,
     trees: Rc<RefCell<HashMap<String, Rc<AST>>>>,
+    /// The texts that have the functions whose names no other text has.
+    homes: Rc<RefCell<HashMap<String, Rc<str>>>>,
     /// Reports name files relative to where the run began.
     start: Rc<Path>,
 }
@@ -110,7 +112,7 @@ impl Sources {
     /// No text yet; reports name files relative to `start`.
     #[must_use]
     pub fn new(start: &Path) -> Self {
-        Self { texts: Rc::default(), trees: Rc::default(), start: start.into() }
+        Self { texts: Rc::default(), trees: Rc::default(), homes: Rc::default(), start: start.into() }
     }
 
     /// Remembers a text.
@@ -121,6 +123,19 @@ impl Sources {
     /// Remembers what the parser made of a text: hints are found in it.
     pub fn add_tree(&self, name: &str, tree: &Rc<AST>) {
         self.trees.borrow_mut().insert(name.to_string(), Rc::clone(tree));
+    }
+
+    /// Remembers which text has these functions.
+    pub fn add_functions(&self, name: &str, functions: impl Iterator<Item = String>) {
+        let name: Rc<str> = name.into();
+        self.homes.borrow_mut().extend(functions.map(|function| (function, Rc::clone(&name))));
+    }
+
+    /// The text that has the function, if no other has one of its name: where it is called, the engine may take it
+    /// for one of the text that calls.
+    #[must_use]
+    pub fn home(&self, function: &str) -> Option<Rc<str>> {
+        self.homes.borrow().get(function).cloned()
     }
 
     /// What the parser made of the text of that name.

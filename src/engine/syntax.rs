@@ -2,17 +2,22 @@
 
 use std::collections::HashMap;
 
+use crate::builtins::names;
 use rhai::{AST, ASTFlags, ASTNode, Expr, FnCallExpr, FnPtr, Module, Position, ScriptFuncDef, Shared, Stmt, StmtBlock};
 
 /// What a name was bound by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Binding {
-    /// `let`, or a `catch`.
+    /// `let`.
     Variable,
     /// `const`.
     Constant,
-    /// A `for` loop, whose closures share one variable.
+    /// A `catch`.
+    Caught,
+    /// A `for` loop.
     Loop,
+    /// A `for` loop around the closure that uses it: Rhai has all closures of the loop share it.
+    Turn,
     /// A parameter.
     Parameter,
 }
@@ -43,6 +48,8 @@ pub struct Use<'a> {
     pub binding: Option<Binding>,
     /// Whether a value is given to it.
     pub assigned: bool,
+    /// Whether a method is called on it, which may change it.
+    pub called: bool,
     /// Where.
     pub spot: Spot<'a>,
 }
@@ -92,10 +99,11 @@ pub trait Visitor {
 /// Walks the whole tree: the statements, then each named function in the order of the text.
 pub fn walk(ast: &AST, visitor: &mut dyn Visitor) {
     let functions: Vec<&Shared<ScriptFuncDef>> = ast.shared_lib().iter_script_fn_info().map(|(.., def)| def).collect();
-    let closures = functions.iter().filter(|def| is_closure(&def.name)).map(|def| (def.name.as_str(), *def)).collect();
+    let closures =
+        functions.iter().filter(|def| names::is_closure(&def.name)).map(|def| (def.name.as_str(), *def)).collect();
     let mut walk = Walk { closures, visitor, scope: Vec::new(), function: None, blocks: 0, around: 0, tries: 0 };
     walk.statements(ast.statements());
-    let mut named: Vec<_> = functions.into_iter().filter(|def| !is_closure(&def.name)).collect();
+    let mut named: Vec<_> = functions.into_iter().filter(|def| !names::is_closure(&def.name)).collect();
     named.sort_by_key(|def| def.body.start_position());
     for def in named {
         walk.function = Some(def.name.to_string());
@@ -103,12 +111,6 @@ pub fn walk(ast: &AST, visitor: &mut dyn Visitor) {
         walk.scope = def.params.iter().map(|name| (name.to_string(), Binding::Parameter)).collect();
         walk.statements(&body(def));
     }
-}
-
-/// Whether a function's name is one that the parser gives to closures.
-#[must_use]
-pub fn is_closure(name: &str) -> bool {
-    name.starts_with("anon$")
 }
 
 /// The statements of a function. Rhai tells them only to those who walk over a tree, and does not say which
@@ -124,6 +126,16 @@ fn body(def: &Shared<ScriptFuncDef>) -> Vec<Stmt> {
         true
     });
     statements
+}
+
+/// What is done to a place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Done {
+    Read,
+    /// A value is given to it.
+    Assigned,
+    /// A method is called on it, or a part of it is given a value.
+    Called,
 }
 
 struct Walk<'a> {
@@ -219,7 +231,7 @@ impl Walk<'_> {
             Stmt::Assignment(parts) => {
                 let (_, sides) = &**parts;
                 self.expression(&sides.rhs);
-                self.place(&sides.lhs, true);
+                self.place(&sides.lhs, Done::Assigned);
             }
             Stmt::FnCall(call, position) => self.call(call, *position),
             Stmt::Block(block) => self.block(block, &[]),
@@ -228,7 +240,7 @@ impl Walk<'_> {
                 self.block(&flow.body, &[]);
                 self.tries -= 1;
                 match &flow.expr {
-                    Expr::Variable(variable, ..) => self.block(&flow.branch, &[(&variable.1, Binding::Variable)]),
+                    Expr::Variable(variable, ..) => self.block(&flow.branch, &[(&variable.1, Binding::Caught)]),
                     _ => self.block(&flow.branch, &[]),
                 }
             }
@@ -247,7 +259,7 @@ impl Walk<'_> {
             }
             Stmt::Export(parts, _) => {
                 let (name, alias) = &**parts;
-                self.use_of(&name.name, &[], name.pos, false);
+                self.use_of(&name.name, &[], name.pos, Done::Read);
                 self.visitor.export(if alias.name.is_empty() { &name.name } else { &alias.name });
             }
             // What a closure captures is used where the closure is made.
@@ -255,19 +267,25 @@ impl Walk<'_> {
         }
     }
 
-    fn use_of(&mut self, name: &str, namespace: &[String], position: Position, assigned: bool) {
+    fn use_of(&mut self, name: &str, namespace: &[String], position: Position, done: Done) {
         let binding = if namespace.is_empty() { self.binding(name) } else { None };
-        self.visitor.variable(Use { name, namespace, binding, assigned, spot: spot!(self, position) });
+        let (assigned, called) = (done == Done::Assigned, done == Done::Called);
+        self.visitor.variable(Use { name, namespace, binding, assigned, called, spot: spot!(self, position) });
     }
 
-    fn place(&mut self, place: &Expr, assigned: bool) {
+    fn place(&mut self, place: &Expr, done: Done) {
         match place {
             Expr::Variable(parts, _, position) => {
                 let namespace = path_of(&parts.2);
-                self.use_of(&parts.1, &namespace, *position, assigned);
+                self.use_of(&parts.1, &namespace, *position, done);
             }
             Expr::Dot(sides, ..) | Expr::Index(sides, ..) => {
-                self.place(&sides.lhs, false);
+                let first = match &sides.rhs {
+                    Expr::Dot(next, ..) | Expr::Index(next, ..) => &next.lhs,
+                    other => other,
+                };
+                let may_change = done != Done::Read || matches!(first, Expr::MethodCall(..));
+                self.place(&sides.lhs, if may_change { Done::Called } else { Done::Read });
                 self.expression(&sides.rhs);
             }
             other => self.expression(other),
@@ -276,7 +294,7 @@ impl Walk<'_> {
 
     fn expression(&mut self, expression: &Expr) {
         match expression {
-            Expr::Variable(..) | Expr::Dot(..) | Expr::Index(..) => self.place(expression, false),
+            Expr::Variable(..) | Expr::Dot(..) | Expr::Index(..) => self.place(expression, Done::Read),
             Expr::InterpolatedString(parts, _) | Expr::Array(parts, _) => {
                 parts.iter().for_each(|part| self.expression(part));
             }
@@ -330,6 +348,7 @@ impl Walk<'_> {
         self.around += 1;
         for (index, parameter) in def.params.iter().enumerate() {
             match captured.get(index) {
+                Some(Some(Binding::Loop)) => self.bind(parameter, Binding::Turn),
                 Some(Some(binding)) => self.bind(parameter, *binding),
                 // Captured, and bound nowhere: what uses it is told so.
                 Some(None) => {}
@@ -345,38 +364,6 @@ impl Walk<'_> {
 
 fn path_of(namespace: &rhai::Namespace) -> Vec<String> {
     if namespace.is_empty() { Vec::new() } else { namespace.to_string().split("::").map(str::to_string).collect() }
-}
-
-/// Which of the values that each closure captures are variables of a loop around it.
-#[must_use]
-pub fn loop_captures(ast: &AST) -> HashMap<String, Vec<usize>> {
-    // Most scripts have no closure in a loop, and need no walk that follows names.
-    let mut has_loop = false;
-    ast.walk(&mut |path: &[ASTNode<'_>]| {
-        has_loop = has_loop || matches!(path.last(), Some(ASTNode::Stmt(Stmt::For(..))));
-        !has_loop
-    });
-    if !has_loop {
-        return HashMap::new();
-    }
-    #[derive(Default)]
-    struct Loops(HashMap<String, Vec<usize>>);
-    impl Visitor for Loops {
-        fn closure(&mut self, name: &str, captured: &[Option<Binding>]) {
-            let of_loops: Vec<usize> = captured
-                .iter()
-                .enumerate()
-                .filter(|(_, binding)| **binding == Some(Binding::Loop))
-                .map(|(index, _)| index)
-                .collect();
-            if !of_loops.is_empty() {
-                self.0.insert(name.to_string(), of_loops);
-            }
-        }
-    }
-    let mut loops = Loops::default();
-    walk(ast, &mut loops);
-    loops.0
 }
 
 /// What is bound at the top level of a text.
@@ -426,7 +413,7 @@ pub fn calls_variable(ast: &AST, name: &str) -> bool {
 /// The names of the functions that a text defines.
 #[must_use]
 pub fn functions(ast: &AST) -> Vec<String> {
-    ast.iter_functions().map(|f| f.name.to_string()).filter(|name| !is_closure(name)).collect()
+    ast.iter_functions().map(|f| f.name.to_string()).filter(|name| !names::is_closure(name)).collect()
 }
 
 #[cfg(test)]
@@ -475,8 +462,8 @@ mod tests {
     }
 
     #[test]
-    fn only_the_variables_of_loops_count_as_captured_from_loops() {
-        let captures = loop_captures(&parse("let a = 1; for i in 0..3 { let b = 2; f(|| a + i + b); }"));
-        assert_eq!(captures.into_values().collect::<Vec<_>>(), [[1]]);
+    fn a_closure_knows_a_loop_around_it_from_one_within() {
+        let text = "for i in 0..3 { i; f(|| i + g(|| i)); f(|| { for i in 0..3 { i } }); }";
+        assert_eq!(uses(text), ["i Some(Loop) -", "i Some(Turn) -", "i Some(Turn) -", "i Some(Loop) -"]);
     }
 }

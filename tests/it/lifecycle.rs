@@ -279,10 +279,27 @@ fn a_script_cannot_abort_the_host() {
 
 #[test]
 fn the_worst_recursion_that_the_limits_allow_ends_as_an_error() {
-    // Every level goes through a native function, a closure and as deep an expression as the parser takes.
-    let nested = format!("{}f(n + 1){}", "[".repeat(50), "]".repeat(50));
-    let script = format!("fn f(n) {{ [n].map(|x| [x].map(|y| {nested})) }} atexit(print, \"cleaned\"); f(0);");
-    code(&script).run().expect(1, "cleaned\n").expect_error("endless recursion?");
+    // Every level goes through as deep an expression of one kind as the parser takes, the last of them through
+    // native functions and closures.
+    for (open, close) in [
+        ("[", "]"),
+        ("#{a: ", "}"),
+        ("print(", ")"),
+        ("`${", "}`"),
+        ("true && (", ")"),
+        ("if true { ", " }"),
+        ("loop { break ", " }"),
+        ("{ try { ", " } catch { } }"),
+        ("[1].map(|x| ", ")"),
+        ("[[n].map(|x| [", "])]"),
+    ] {
+        let run = |depth: usize| {
+            let (open, close) = (open.repeat(depth), close.repeat(depth));
+            code(&format!("fn f(n) {{ {open}f(n + 1){close} }} atexit(eprint, \"cleaned\"); f(0);")).run()
+        };
+        let deepest = (1..130).rev().map(run).find(|output| output.status.code() != Some(2)).expect("one is taken");
+        deepest.expect_code(1).expect_error("endless recursion?").expect_error("\ncleaned\n");
+    }
 }
 
 #[test]

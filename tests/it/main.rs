@@ -9,6 +9,7 @@ mod commands;
 mod diagnostics;
 mod docs;
 mod exit_codes;
+mod lexical;
 mod lifecycle;
 mod output;
 mod rhai_facts;

@@ -84,6 +84,33 @@ fn closures_of_a_loop_share_its_variable() {
 }
 
 #[test]
+fn a_function_that_was_looked_up_is_remembered_for_another_module() {
+    let mut engine = engine();
+    let ast = engine.compile("private fn who() { \"module\" } fn ask() { who() }").expect("it is well formed");
+    let module = Module::eval_ast_as_new(Scope::new(), &ast, &engine).expect("it is a module");
+    engine.register_static_module("m", module.into());
+    let script = "fn who() { \"script\" } fn both() { who() + m::ask() } both() + both() + both()";
+    assert_ne!(engine.eval::<String>(script).expect("it runs"), "scriptmodule".repeat(3));
+}
+
+#[test]
+fn what_a_hook_resolves_is_not_shared() {
+    let mut engine = engine();
+    #[allow(deprecated)]
+    engine.on_var(|name, _, _| Ok((name == "hooked").then(|| Dynamic::from(7_i64))));
+    let pointer = engine.eval::<FnPtr>("let x = 1; || x + hooked").expect("it is a closure");
+    let shared: Vec<bool> = pointer.iter_curry().map(Dynamic::is_shared).collect();
+    assert_eq!(shared, [true, false]);
+}
+
+#[test]
+fn a_raw_scope_is_told_newest_first() {
+    let mut scope = Scope::new();
+    scope.push("old", 1_i64).push("new", 2_i64);
+    assert_eq!(scope.iter_raw().map(|(name, ..)| name).collect::<Vec<_>>(), ["new", "old"]);
+}
+
+#[test]
 fn what_a_closure_captures_is_its_first_arguments() {
     let pointer = engine().eval::<FnPtr>("let b = 7; |x| x + b").expect("it is a closure");
     assert!(pointer.fn_name().starts_with("anon$"), "{pointer:?}");

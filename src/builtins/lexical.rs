@@ -1,0 +1,200 @@
+//! Names as the text means them that has them.
+//!
+//! Rhai looks a name up where a call happens to run: a function of the script that is called from a module finds
+//! the module's function of that name, what was looked up once is remembered for another module, a closure has
+//! the name of any other that is spelt so at the same place, and all closures of a loop share its variable. So
+//! texts are parsed with names that say more, token by token, and no place moves; [`names::as_written`] gives
+//! the names back that the author knows. `engine/rename.rs` finds out which token gets which name.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use rhai::{
+    Dynamic, Engine, EvalContext, FUNC_TO_DEBUG, FUNC_TO_STRING, FnPtr, GlobalRuntimeState, ImmutableString, Position,
+    Token,
+};
+
+use super::callback;
+use super::{caught, names};
+
+/// What a closure calls the variable of a loop around it, as it is in that turn.
+const TURN: &str = "__turn_";
+
+/// What the variable of a `catch` is called where it is read.
+const CAUGHT: &str = "__caught_";
+
+/// A module begins with this word: what is in sight there is kept.
+pub const START: &str = "__start";
+
+/// The name in a closure for a loop's variable.
+#[must_use]
+pub fn of_turn(variable: &str) -> String {
+    format!("{TURN}{variable}")
+}
+
+/// The name for the variable of a `catch` that is read.
+#[must_use]
+pub fn of_caught(variable: &str) -> String {
+    format!("{CAUGHT}{variable}")
+}
+
+/// Which tokens of a text get other names.
+#[derive(Debug, Default)]
+pub struct Renames {
+    /// By place: the word that is there, and the one that is read.
+    pub places: HashMap<Position, (String, String)>,
+    /// By the name that follows `fn`.
+    pub definitions: HashMap<String, String>,
+}
+
+/// What the hooks of the engine know.
+#[derive(Default)]
+pub struct Lexical {
+    renames: RefCell<Renames>,
+    is_active: Cell<bool>,
+    after_fn: Cell<bool>,
+    /// The closures of every text.
+    closures: RefCell<HashSet<String>>,
+    /// What was in sight at the start of each module that is being loaded, outermost first.
+    starts: RefCell<Vec<GlobalRuntimeState>>,
+    /// What is in sight where functions and closures of modules were defined, by their names.
+    homes: RefCell<HashMap<String, Rc<GlobalRuntimeState>>>,
+}
+
+impl Lexical {
+    /// Has a text parsed with other names.
+    pub fn with_renames<T>(&self, renames: Renames, parse: impl FnOnce() -> T) -> T {
+        self.renames.replace(renames);
+        self.is_active.set(true);
+        self.after_fn.set(false);
+        let result = parse();
+        self.is_active.set(false);
+        result
+    }
+
+    /// Remembers the closures of a text.
+    pub fn add_closures<'a>(&self, names: impl Iterator<Item = &'a str>) {
+        self.closures.borrow_mut().extend(names.map(str::to_string));
+    }
+
+    /// Whether another text has a closure of one of these names.
+    pub fn knows_closure<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> bool {
+        let known = self.closures.borrow();
+        names.any(|name| known.contains(name))
+    }
+
+    /// What was in sight at the start of the module that has just been evaluated.
+    pub fn take_start(&self) -> Option<GlobalRuntimeState> {
+        self.starts.borrow_mut().pop()
+    }
+
+    /// Remembers what is in sight where functions of a module were defined: the engine does not find them from
+    /// outside.
+    pub fn add_homes(&self, functions: impl IntoIterator<Item = String>, home: &Rc<GlobalRuntimeState>) {
+        self.homes.borrow_mut().extend(functions.into_iter().map(|name| (name, Rc::clone(home))));
+    }
+
+    /// What is in sight where the function of that name was defined, if a module did it.
+    #[must_use]
+    pub fn home(&self, function: &str) -> Option<Rc<GlobalRuntimeState>> {
+        self.homes.borrow().get(function).cloned()
+    }
+
+    fn token(&self, token: Token, position: Position) -> Token {
+        if !self.is_active.get() {
+            return token;
+        }
+        let after_fn = self.after_fn.replace(token == Token::Fn);
+        let renames = self.renames.borrow();
+        let new = |old: &str| match renames.places.get(&position) {
+            Some((from, to)) if from == old => Some(to.clone()),
+            _ if after_fn => renames.definitions.get(old).cloned(),
+            _ => None,
+        };
+        match &token {
+            Token::Identifier(old) => new(old).map_or(token, |name| Token::Identifier(Box::new(name.into()))),
+            Token::StringConstant(old) => new(old).map_or(token, |name| Token::StringConstant(Box::new(name.into()))),
+            _ => token,
+        }
+    }
+
+    fn variable(&self, name: &str, context: &mut EvalContext<'_, '_, '_, '_, '_, '_>) -> Option<Dynamic> {
+        if name == START {
+            let global = context.global_runtime_state_mut();
+            // From the start, so that functions see constants that come after them.
+            global.constants.get_or_insert_default();
+            let mut start = global.clone();
+            start.level = 0;
+            self.starts.borrow_mut().push(start);
+            return Some(Dynamic::UNIT);
+        }
+        self.marked(name, TURN, context).or_else(|| self.marked(name, CAUGHT, context).map(caught::described))
+    }
+
+    /// The value of the variable that a marked name stands for; `None` where a closure has it by that name.
+    fn marked(&self, name: &str, mark: &str, context: &EvalContext<'_, '_, '_, '_, '_, '_>) -> Option<Dynamic> {
+        let plain = name.strip_prefix(mark)?;
+        // Newest first.
+        for (known, _, value) in context.scope().iter_raw() {
+            if known == name {
+                return None;
+            }
+            if known == plain {
+                return Some(value.flatten_clone());
+            }
+        }
+        // The parser knows no marked name: a closure around the loop, or the `catch`, is taken to capture it. What
+        // it gets there is never read.
+        Some(Dynamic::UNIT)
+    }
+}
+
+/// Teaches the engine to read the tokens, to find the variables, and to call what it does not find.
+pub fn register(engine: &mut Engine, lexical: &Rc<Lexical>) {
+    // None of these is deprecated, but all are said to be volatile: Rhai is pinned.
+    let of_tokens = Rc::clone(lexical);
+    #[allow(deprecated)]
+    engine.on_parse_token(move |token, position, _| {
+        let token = match token {
+            Token::Reserved(word) if names::is_freed(&word) => Token::Identifier(word),
+            token => token,
+        };
+        of_tokens.token(token, position)
+    });
+    let of_variables = Rc::clone(lexical);
+    #[allow(deprecated)]
+    engine.on_var(move |name, index, mut context| {
+        if name.starts_with("__")
+            && let Some(value) = of_variables.variable(name, &mut context)
+        {
+            return Ok(Some(value));
+        }
+        // Found by the parser, or now: a variable hides a function.
+        if index > 0 || context.scope().contains(name) {
+            return Ok(None);
+        }
+        names::value(name, &context)
+    });
+    let of_functions = Rc::clone(lexical);
+    #[allow(deprecated)]
+    engine.on_missing_function(move |name, args, is_method, mut context| {
+        if let Some(builtin) = names::as_lent(name) {
+            return context.call_fn_raw(builtin, is_method, is_method, args).map(Some);
+        }
+        if !names::may_have_home(name) {
+            return Ok(None);
+        }
+        let Some(home) = of_functions.home(name) else { return Ok(None) };
+        callback::call_at_home(&home, name, args, is_method, &context)
+    });
+    for (how, is_debug) in [(FUNC_TO_STRING, false), (FUNC_TO_DEBUG, true)] {
+        engine.register_fn(how, move |pointer: &mut FnPtr| -> ImmutableString {
+            let name = names::as_written(pointer.fn_name());
+            let curried: Vec<String> = pointer.iter_curry().map(|value| format!(", {value:?}")).collect();
+            if is_debug { format!("Fn({name}{})", curried.concat()).into() } else { format!("Fn({name})").into() }
+        });
+    }
+    let plain_name = |pointer: &mut FnPtr| ImmutableString::from(names::as_written(pointer.fn_name()));
+    engine.register_get("name", plain_name).register_fn("name", plain_name);
+}

@@ -1,0 +1,175 @@
+//! Which names of a text are given to the parser in another form. `builtins/lexical.rs` says why.
+
+use std::rc::Rc;
+
+use rhai::{AST, ASTNode, Engine, Expr, Module, ParseError, Position, ScriptFuncDef, Stmt};
+
+use super::source::{SourceText, Sources};
+use super::syntax::{self, Binding, CallSite, Use, Visitor};
+use crate::builtins::lexical::{Lexical, Renames, START, of_caught, of_turn};
+use crate::builtins::names;
+
+/// What a text is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Role {
+    /// The script: text 0.
+    Script,
+    /// A module, by its number from 1.
+    Module(usize),
+}
+
+/// What the closures of a text are called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Closures {
+    /// No closure of another text is spelt like one of these at the same place.
+    Distinct,
+    /// One is: the builtins that they call get other names too, so that they differ.
+    Confusable,
+}
+
+/// The tree that is evaluated in place of a parsed one.
+///
+/// # Errors
+///
+/// None that the first parsing had not.
+pub(super) fn as_meant(
+    engine: &Engine,
+    lexical: &Lexical,
+    sources: &Sources,
+    source: &SourceText,
+    parsed: &Rc<AST>,
+    role: Role,
+) -> Result<Rc<AST>, ParseError> {
+    if role == Role::Script && !may_mislead(parsed) {
+        lexical.add_closures(closures(parsed));
+        return Ok(Rc::clone(parsed));
+    }
+    let parse = |closures| {
+        let renames = renames(parsed, role, closures);
+        lexical.with_renames(renames, || engine.compile(&*source.text))
+    };
+    let mut tree = parse(Closures::Distinct)?;
+    if lexical.knows_closure(closures(&tree)) {
+        tree = parse(Closures::Confusable)?;
+    }
+    lexical.add_closures(closures(&tree));
+    let functions = tree.iter_functions().map(|f| f.name.to_string());
+    sources.add_functions(&source.name, functions.filter(|name| names::may_have_home(name)));
+    // Whoever calls from outside, or by a name that is computed, has the names of the text.
+    let mut plain = Module::new();
+    for (.., def) in tree.shared_lib().iter_script_fn_info() {
+        let name = names::as_written(&def.name);
+        if name != def.name {
+            plain.set_script_fn(ScriptFuncDef { name: name.into(), ..ScriptFuncDef::clone(def) });
+        }
+    }
+    tree.combine(AST::new([], plain));
+    if role != Role::Script {
+        let mut module = engine.compile(START)?;
+        module.combine(tree);
+        tree = module;
+    }
+    tree.set_source(source.name.clone());
+    Ok(Rc::new(tree))
+}
+
+/// Most scripts import nothing, have no loop that could make closures, and catch nothing: their tree is good as
+/// it is.
+fn may_mislead(parsed: &AST) -> bool {
+    let mut may = false;
+    parsed.walk(&mut |path: &[ASTNode<'_>]| {
+        may |= matches!(path.last(), Some(ASTNode::Stmt(Stmt::Import(..) | Stmt::For(..) | Stmt::TryCatch(..))));
+        !may
+    });
+    may
+}
+
+fn closures(tree: &AST) -> impl Iterator<Item = &str> {
+    tree.iter_functions().map(|f| f.name).filter(|name| names::is_closure(name))
+}
+
+/// The names of a parsed text that are to be read in another form.
+fn renames(parsed: &AST, role: Role, closures: Closures) -> Renames {
+    let number = match role {
+        Role::Script => 0,
+        Role::Module(number) => number,
+    };
+    let mut finder = Finder { renames: Renames::default(), own: Vec::new(), number, closures };
+    // Where there is one text, its names mean one thing.
+    if role != Role::Script || imports(parsed) {
+        for (.., count, def) in parsed.shared_lib().iter_script_fn_info() {
+            if !names::is_closure(&def.name) && def.this_type.is_none() {
+                finder.own.push((def.name.to_string(), count));
+                finder.renames.definitions.insert(def.name.to_string(), names::unique(&def.name, number));
+            }
+        }
+    }
+    syntax::walk(parsed, &mut finder);
+    finder.renames
+}
+
+/// Whether a text imports another.
+fn imports(parsed: &AST) -> bool {
+    struct Imports(bool);
+    impl Visitor for Imports {
+        fn import(&mut self, _: syntax::Import<'_>) {
+            self.0 = true;
+        }
+    }
+    let mut found = Imports(false);
+    syntax::walk(parsed, &mut found);
+    found.0
+}
+
+struct Finder {
+    renames: Renames,
+    own: Vec<(String, usize)>,
+    number: usize,
+    closures: Closures,
+}
+
+impl Finder {
+    fn rename(&mut self, position: Position, from: &str, to: String) {
+        self.renames.places.insert(position, (from.to_string(), to));
+    }
+
+    fn is_own(&self, name: &str) -> bool {
+        self.own.iter().any(|(known, _)| known == name)
+    }
+}
+
+impl Visitor for Finder {
+    fn variable(&mut self, usage: Use<'_>) {
+        if !usage.namespace.is_empty() {
+            return;
+        }
+        let position = usage.spot.position;
+        match usage.binding {
+            Some(Binding::Turn) => self.rename(position, usage.name, of_turn(usage.name)),
+            Some(Binding::Caught) if !usage.assigned && !usage.called => {
+                self.rename(position, usage.name, of_caught(usage.name))
+            }
+            None if self.is_own(usage.name) => {
+                self.rename(position, usage.name, names::unique(usage.name, self.number));
+            }
+            _ => {}
+        }
+    }
+
+    fn call(&mut self, site: CallSite<'_>) {
+        if !site.namespace.is_empty() {
+            return;
+        }
+        let (name, count) = (site.call.name.as_str(), site.call.args.len());
+        if self.own.iter().any(|(known, takes)| known == name && *takes == count) {
+            self.rename(site.spot.position, name, names::unique(name, self.number));
+        } else if self.closures == Closures::Confusable && site.spot.in_closure && names::find(name).is_some() {
+            self.rename(site.spot.position, name, names::lent(name, self.number));
+        }
+        if let ("Fn", [Expr::StringConstant(function, position)]) = (name, site.call.args.as_slice())
+            && self.is_own(function)
+        {
+            self.rename(*position, function, names::unique(function, self.number));
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! A name means what it means in the text that has it, wherever it is called, and so does a closure.
+
+use crate::harness::{Output, Place, code, file};
+
+/// Runs `main.rhai` with the other files beside it.
+fn run(files: &[(&str, &str)]) -> Output {
+    let place = Place::new();
+    for (name, text) in files {
+        place.write(name, text);
+    }
+    file("main.rhai").cwd(place.path()).run()
+}
+
+#[track_caller]
+fn prints(files: &[(&str, &str)], lines: &str) {
+    run(files).expect(0, lines).expect_no_error();
+}
+
+const STAGE: &str = "private fn destroy() { print(\"destroy STAGE\") }\nfn guard() { || destroy() }\n";
+
+#[test]
+fn closures_that_are_spelt_alike_in_two_files_are_two() {
+    let main = format!(
+        "{}import \"web\" as web; import \"db\" as db;\n\
+         atexit(web::guard()); atexit(db::guard()); atexit(guard()); scope(db::guard()); web::guard().call();",
+        STAGE.replace("STAGE", "main")
+    );
+    prints(
+        &[
+            ("web.rhai", &STAGE.replace("STAGE", "web")),
+            ("db.rhai", &STAGE.replace("STAGE", "db")),
+            ("main.rhai", &main),
+        ],
+        "destroy db\ndestroy web\ndestroy main\ndestroy db\ndestroy web\n",
+    );
+    let with_constant =
+        "const DIR = \"STAGE\";\nfn guard() { || print(global::DIR) }\nfn set() { atexit(|| print(global::DIR)) }\n";
+    prints(
+        &[
+            ("a.rhai", &with_constant.replace("STAGE", "a")),
+            ("b.rhai", &with_constant.replace("STAGE", "b")),
+            (
+                "main.rhai",
+                "import \"a\" as a; import \"b\" as b; atexit(a::guard()); atexit(b::guard()); a::set(); b::set();",
+            ),
+        ],
+        "b\na\nb\na\n",
+    );
+}
+
+const LIBRARY: &str = "private fn clean(n) { print(`library ${n}`) }\n\
+                       fn stop(n) { clean(n) }\n\
+                       fn each(f) { f.call(3); [4].map(f); }\n\
+                       fn keep(f) { atexit(f, 5); }\n";
+
+#[test]
+fn a_call_means_the_function_of_its_own_text_whatever_was_called_before() {
+    let main = "import \"library\" as library;\n\
+                fn clean(n) { print(`script ${n}`); library::stop(n) }\n\
+                for n in [1, 2] { clean(n) }\n\
+                atexit(|| { clean(6) });";
+    prints(
+        &[("library.rhai", LIBRARY), ("main.rhai", main)],
+        "script 1\nlibrary 1\nscript 2\nlibrary 2\nscript 6\nlibrary 6\n",
+    );
+}
+
+#[test]
+fn what_a_module_calls_back_means_the_functions_of_the_script() {
+    let main = "import \"library\" as library;\n\
+                fn clean(n) { print(`script ${n}`) }\n\
+                library::each(|n| clean(n)); library::each(clean); library::keep(clean); library::keep(Fn(\"clean\"));";
+    prints(
+        &[("library.rhai", LIBRARY), ("main.rhai", main)],
+        "script 3\nscript 4\nscript 3\nscript 4\nscript 5\nscript 5\n",
+    );
+}
+
+#[test]
+fn a_closure_of_a_module_can_be_called_anywhere() {
+    let module = "const K = 5;\nprivate fn add(x) { x + global::K }\nfn make() { |x| add(x) }\nexport let made = |x| add(x) * 10;";
+    let main = "import \"m\" as m;\n\
+                print(m::make().call(1)); let f = m::make(); print(f.call(2)); print([3].map(m::make()));\n\
+                print(m::made.call(4)); atexit(|| print(m::make().call(5)));";
+    prints(&[("m.rhai", module), ("main.rhai", main)], "6\n7\n[8]\n90\n10\n");
+}
+
+#[test]
+fn a_module_that_ends_with_return_has_closures_like_any_other() {
+    let module = "import \"library\" as library;\nconst K = 7;\nfn guard() { || library::stop(global::K) }\nreturn;";
+    let main = "import \"m\" as m; atexit(m::guard());";
+    prints(&[("library.rhai", LIBRARY), ("m.rhai", module), ("main.rhai", main)], "library 7\n");
+}
+
+#[test]
+fn a_module_has_its_constants_wherever_it_is_imported() {
+    let module = "const DISK = \"sda\";\nfn clean() { print(global::DISK) }\nfn set() { atexit(clean) }";
+    for main in [
+        "fn stage() { import \"m\" as m; m::set(); } stage();",
+        "if true { import \"m\" as m; m::set(); }",
+        "try { import \"m\" as m; m::set(); } catch { }",
+        "atexit(|| { import \"m\" as m; m::clean(); });",
+    ] {
+        prints(&[("m.rhai", module), ("main.rhai", main)], "sda\n");
+    }
+}
+
+#[test]
+fn a_report_calls_functions_as_the_author_does() {
+    let module = "fn fail(x) { helper(x) }\nprivate fn helper(x) { throw \"boom\" }";
+    let main =
+        "import \"m\" as m;\nfn stage() { m::fail(1) }\nprint(stage); print(stage.name); print([stage]);\nstage();";
+    let output = run(&[("m.rhai", module), ("main.rhai", main)]);
+    output.expect(1, "Fn(stage)\nstage\n[Fn(stage)]\n").expect_error(
+        "error: boom\n --> m.rhai:2:24\n  |\n2 | private fn helper(x) { throw \"boom\" }\n  |                        ^\n   \
+         in `helper`, called from m.rhai:1:14\n   in `fail`, called from main.rhai:2:17\n   \
+         in `stage`, called from main.rhai:4:1\n",
+    );
+}
+
+#[test]
+fn an_error_in_a_closure_that_a_module_calls_is_shown_where_it_is() {
+    let module = "fn each(f) {\n    [1].map(f)\n}";
+    let main = "import \"m\" as m;\n\n\n\nm::each(|x| x / 0);";
+    run(&[("m.rhai", module), ("main.rhai", main)]).expect_code(1).expect_error(
+        "--> main.rhai:5:15\n  |\n5 | m::each(|x| x / 0);\n  |               ^\n   in a closure, called from m.rhai:2:9\n",
+    );
+}
+
+#[test]
+fn closures_kept_from_a_loop_have_the_variable_of_their_turn() {
+    prints(
+        &[("main.rhai", "let undo = []; for n in [1, 2] { undo.push(|| print(n)); } for u in undo { atexit(u); }")],
+        "2\n1\n",
+    );
+    let script = "let m = #{}; for (n, i) in [\"x\", \"y\"] { m[n] = || `${n}${i}`; } print(m.x.call()); print(m.y.call());\n\
+                  for n in 0..2 { n += 10; let f = |x| { let g = || n + x; g.call() }; n += 100; print(f.call(0)); print(n); }\n\
+                  let all = |k| { for n in 0..k { let r = []; for n in 5..7 { r.push(|| n); } r.push(|| n); print(r.map(|f| f.call())); } };\n\
+                  all.call(2);";
+    code(script).run().expect(0, "x0\ny1\n10\n110\n11\n111\n[5, 6, 0]\n[5, 6, 1]\n").expect_no_error();
+}
+
+#[test]
+fn what_is_caught_has_a_message_and_a_kind() {
+    let shows = |thrown: &str| format!("try {{ {thrown} }} catch (e) {{ print(`${{e.message}} (${{e.kind}})`) }}");
+    for (thrown, shown) in [
+        ("throw \"text\"", "text (thrown)"),
+        ("throw 42", "42 (thrown)"),
+        ("throw #{code: 3}", "#{\"code\": 3} (thrown)"),
+        ("throw #{message: \"m\", kind: \"mine\"}", "m (mine)"),
+        ("1 / 0", "Division by zero: 1 / 0 (script)"),
+        ("nothing", "Variable not found: nothing (script)"),
+        ("run([\"false\"])", "`false` exited with 1 (command)"),
+    ] {
+        code(&shows(thrown)).run().expect(0, &format!("{shown}\n"));
+    }
+    // Also in a closure, in a closure of the branch, and where it is changed.
+    code("let f = || { try { 1 / 0 } catch (e) { atexit(|| print(e.kind)); print(e.kind) } }; f.call();")
+        .run()
+        .expect(0, "script\nscript\n");
+    code("try { throw [1] } catch (e) { e.push(2); print(e); e = 5; print(e + 1) }").run().expect(0, "[1, 2]\n6\n");
+    code("try { 1 / 0 } catch (e) { print(e.mesage) }").run().expect_code(1).expect_error("did you mean `message`?");
+}
