@@ -67,12 +67,15 @@ pub fn run(host: &Host, command: &Command) -> Result<(), Box<EvalAltResult>> {
 }
 
 fn ensure_success(command: &Command, finished: &Finished, stdout: Option<&str>) -> Result<(), Box<EvalAltResult>> {
-    if finished.ended.success() && finished.wanted_terminal.is_none() {
+    let note = if finished.wanted_terminal.is_some() {
+        Some("it wants the terminal, which a command of a handler does not have; `foreground: true` would give it")
+    } else if finished.wrote_too_much {
+        Some("it wrote more than the 2 GiB that can be captured")
+    } else if finished.ended.success() {
         return Ok(());
-    }
-    let note = finished
-        .wanted_terminal
-        .map(|_| "it wants the terminal, which a command of a handler does not have; `foreground: true` would give it");
+    } else {
+        None
+    };
     Err(Error::Command { command: command.quoted(), ended: finished.ended, stdout: stdout.map(Into::into), note }
         .into())
 }
@@ -161,11 +164,12 @@ impl Command {
             return Err(stopped());
         }
         let shielded = host.in_handler();
-        let group = if !shielded && terminal::in_foreground() { Group::Shared } else { Group::Own };
+        // A job in the background has its terminal back when it is brought to the foreground, with all of it.
+        let group = if !shielded && terminal::is_there() { Group::Shared } else { Group::Own };
         let reads_nothing = shielded || host.settings.origin == Origin::Stdin;
         let stderr = if matches!(stdout, Stream::Null) { Stream::Null } else { Stream::Inherit };
         let finished = host
-            .supervise(Spawn {
+            .supervise(&Spawn {
                 program: &program,
                 words: &self.words,
                 env: &environment,
@@ -217,12 +221,37 @@ fn word(verb: &'static str, engine: &Engine, value: &Dynamic, place: &str) -> Re
     Ok(OsString::from_vec(bytes))
 }
 
+/// What a shell takes for its own where a command begins. Source: POSIX, "Shell Command Language", 2.4; and bash's.
+const RESERVED: [&str; 20] = [
+    "case",
+    "coproc",
+    "do",
+    "done",
+    "elif",
+    "else",
+    "esac",
+    "fi",
+    "for",
+    "function",
+    "if",
+    "in",
+    "namespace",
+    "select",
+    "then",
+    "time",
+    "typeset",
+    "until",
+    "while",
+    "repeat",
+];
+
 /// Text that a shell reads back as just this word. Source: POSIX, "Shell Command Language", 2.2.
 #[must_use]
 pub fn quote(word: &OsStr) -> String {
     let bytes = word.as_bytes();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"%+,-./:@_".contains(byte);
-    if !bytes.is_empty() && bytes.iter().all(plain) {
+    let is_reserved = word.to_str().is_some_and(|word| RESERVED.contains(&word));
+    if !bytes.is_empty() && bytes.iter().all(plain) && !is_reserved {
         return String::from_utf8_lossy(bytes).into_owned();
     }
     if bytes.is_empty() {
@@ -266,6 +295,7 @@ mod tests {
         assert_eq!(quoted("$HOME *"), "'$HOME *'");
         assert_eq!(quoted("~"), "'~'");
         assert_eq!(quoted("a=b"), "'a=b'");
+        assert_eq!(quoted("while"), "'while'");
         assert_eq!(quoted("a\nb"), "'a\nb'");
         assert_eq!(quoted("\x1b[1m"), r#""$(printf '\033')"'[1m'"#);
         assert_eq!(quote(OsStr::from_bytes(b"a\xff")), r#"'a'"$(printf '\377')""#);

@@ -9,6 +9,7 @@ use super::command::Command;
 use super::error::{Error, stopped};
 use super::record::Record;
 use super::{Call, Host, Outcome, Room, args, unwind};
+use crate::host::WriteError;
 use crate::host::exit_stack::EntryId;
 use crate::host::stop::Stop;
 use crate::sys::status::{Status, terminate};
@@ -122,7 +123,8 @@ fn code(verb: &'static str, call: &Call<'_>, value: &Dynamic) -> Result<u8, Erro
         return Ok(u8::from(!success));
     }
     if let Some(text) = value.read_lock::<ImmutableString>() {
-        call.host.write_stderr(&format!("{}\n", text.as_str()));
+        // The script ends, whoever reads this.
+        let _ = call.host.eprint(&format!("{}\n", text.as_str()));
         return Ok(1);
     }
     Err(Error::Argument {
@@ -141,6 +143,11 @@ fn exit(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
 fn exit_now(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let code = given.first().map_or(Ok(0), |value| code("exit_now", call, value))?;
     // A reader that is gone, or a full disk, cannot keep a script from leaving at once.
-    let _ = call.host.flush();
-    terminate(Status::Code(code))
+    match call.host.flush() {
+        Err(WriteError::Failed(error)) => {
+            call.host.lose_output(&error);
+            terminate(Status::Code(if code == 0 { 1 } else { code }))
+        }
+        _ => terminate(Status::Code(code)),
+    }
 }

@@ -24,18 +24,16 @@ pub fn register(room: &mut Room<'_>) {
         for name in ["debug", names::of_pointer("debug")] {
             room.add_for(name, &kind, |call, given| {
                 let text = given.first().map(|value| text(call, FUNC_TO_DEBUG, value)).unwrap_or_default();
-                flush(call.host)?;
                 let source = call.context.call_source().unwrap_or("script");
                 let place = call.context.call_position();
-                call.host.write_stderr(&format!("{}:{place:?}: {text}\n", file_name(source)));
+                call.host.eprint(&format!("{}:{place:?}: {text}\n", file_name(source))).map_err(raise)?;
                 Ok(ImmutableString::new().into())
             });
         }
     }
     room.add("eprint", |call, given| {
         let text = given.first().map(|value| text(call, FUNC_TO_STRING, value)).unwrap_or_default();
-        flush(call.host)?;
-        call.host.write_stderr(&format!("{text}\n"));
+        call.host.eprint(&format!("{text}\n")).map_err(raise)?;
         Ok(Dynamic::UNIT)
     });
 }

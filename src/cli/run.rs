@@ -17,6 +17,7 @@ use crate::host::outcome::Reraise;
 use crate::host::output::write_stderr;
 use crate::host::settings::{Origin, Settings};
 use crate::sys::interrupts::{Interrupts, block_all};
+use crate::sys::process::THREAD;
 use crate::sys::status::Status;
 
 /// What is to be done.
@@ -79,7 +80,7 @@ impl Job {
     pub fn run(self) -> Status {
         unwind::keep_panics_quiet();
         block_all();
-        let thread = std::thread::Builder::new().name("script".into()).stack_size(limits::STACK);
+        let thread = std::thread::Builder::new().name(THREAD.into()).stack_size(limits::STACK);
         match thread.spawn(move || self.run_here()) {
             Ok(running) => running.join().unwrap_or(Status::Code(1)),
             Err(error) => {

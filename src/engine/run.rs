@@ -101,6 +101,9 @@ impl Interpreter {
         if self.host.stopped()
             && let Some(stop) = self.host.top_stop()
         {
+            if let Err(WriteError::Failed(error)) = written {
+                self.host.lose_output(&error);
+            }
             return Outcome::of_stop(stop);
         }
         let failure = match (result, written) {
@@ -151,10 +154,10 @@ impl Interpreter {
     /// The status of the run.
     pub fn unwind(&self, outcome: &Outcome) -> Status {
         let bottom = self.host.begin_unwinding();
+        // A reader that does not read is found out before a handler has to wait for it.
+        let _ = self.host.flush();
         loop {
             unwind::run_down_to(&self.host, &self.engine, 0, bottom, outcome);
-            // In this phase nothing fails: what cannot be written becomes part of the status.
-            let _ = self.host.flush();
             if self.host.finish() {
                 break;
             }

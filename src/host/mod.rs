@@ -11,11 +11,12 @@ pub mod running;
 pub mod settings;
 pub mod stop;
 pub mod traps;
+mod writing;
 
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::ops::Deref;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -23,7 +24,6 @@ use std::time::{Duration, Instant};
 use crate::sys::descriptor::Interest;
 use crate::sys::interrupts::{Caught, Interrupts, Sender};
 use crate::sys::signal::Signal;
-use crate::sys::status::{Status, terminate};
 use exit_stack::{EntryId, ExitStack};
 use outcome::{Blemish, Outcome};
 use output::{Fault, Output};
@@ -31,7 +31,8 @@ use settings::Settings;
 use stop::{Phase, Stop};
 use traps::Traps;
 
-/// A user who presses Ctrl-C again within this time has not waited yet.
+/// A user who presses Ctrl-C again within this time has not waited yet, and a reader that does not read for so long
+/// holds up no clean-up.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A handler that runs for longer than this is named.
@@ -88,6 +89,9 @@ pub struct State<H> {
     /// Whether the user was told that a signal ends the script.
     announced: Cell<bool>,
     output_is_dead: Cell<bool>,
+    /// A reader that did not read when the clean-up waited for it.
+    stdout_is_stuck: Cell<bool>,
+    stderr_is_stuck: Cell<bool>,
     output_loss_told: Cell<bool>,
     directory: RefCell<Rc<Path>>,
     running: RefCell<running::Running>,
@@ -157,6 +161,8 @@ impl<H> Host<H> {
             impatience: Cell::default(),
             announced: Cell::new(false),
             output_is_dead: Cell::new(false),
+            stdout_is_stuck: Cell::new(false),
+            stderr_is_stuck: Cell::new(false),
             output_loss_told: Cell::new(false),
             directory: RefCell::new(directory.into()),
             running: RefCell::default(),
@@ -294,27 +300,41 @@ impl<H> State<H> {
 
     fn look_at_clock(&self) {
         let mut frames = self.frames.borrow_mut();
-        let Some(Frame { handler: Some(handler), stop }) = frames.last_mut() else { return };
+        if frames.len() < 2 {
+            return;
+        }
         let now = Instant::now();
-        if handler.deadline.is_some_and(|deadline| now >= deadline) {
-            stop.get_or_insert(Stop::TimedOut);
+        let is_late = |frame: &Frame| {
+            let deadline = frame.handler.as_ref().and_then(|handler| handler.deadline);
+            frame.stop.is_none() && deadline.is_some_and(|deadline| now >= deadline)
+        };
+        if let Some(late) = frames.iter().position(is_late) {
+            // With it ends what it waits for.
+            for frame in &mut frames[late..] {
+                frame.stop.get_or_insert(Stop::TimedOut);
+            }
         }
-        if handler.mention.is_some_and(|mention| now >= mention) {
-            handler.mention = None;
-            let seconds = now.duration_since(handler.started).as_secs();
-            let line = format!("exit handler `{}` has been running for {seconds} s", handler.info.name);
-            drop(frames);
-            self.say(&line);
+        let mut lines = Vec::new();
+        for handler in frames.iter_mut().filter_map(|frame| frame.handler.as_mut()) {
+            if handler.mention.is_some_and(|mention| now >= mention) {
+                handler.mention = None;
+                let seconds = now.duration_since(handler.started).as_secs();
+                lines.push(format!("exit handler `{}` has been running for {seconds} s", handler.info.name));
+            }
         }
+        drop(frames);
+        lines.iter().for_each(|line| self.say(line));
     }
 
     /// The next time that the clock has something to say.
     fn alarm(&self) -> Option<Instant> {
         let frames = self.frames.borrow();
-        let handler = frames.last()?.handler.as_ref()?;
-        // A latched stop makes the deadline old news.
-        let deadline = handler.deadline.filter(|_| frames.last().is_some_and(|f| f.stop.is_none()));
-        [deadline, handler.mention].into_iter().flatten().min()
+        let times = frames.iter().filter_map(|frame| {
+            let handler = frame.handler.as_ref()?;
+            // A latched stop makes the deadline old news.
+            [handler.deadline.filter(|_| frame.stop.is_none()), handler.mention].into_iter().flatten().min()
+        });
+        times.min()
     }
 }
 
@@ -500,95 +520,15 @@ impl<H> State<H> {
     ///
     /// Whether it is done.
     pub fn finish(&self) -> bool {
+        if self.stack.borrow().is_empty() {
+            self.drain();
+        }
         self.look();
         let done = self.stack.borrow().is_empty();
         if done {
             self.phase.set(Phase::Done);
         }
         done
-    }
-}
-
-/// Output.
-impl<H> State<H> {
-    /// Prints a line on standard output.
-    ///
-    /// # Errors
-    ///
-    /// [`WriteError`]; never while the clean-up runs.
-    pub fn print(&self, text: &str) -> Result<(), WriteError> {
-        if self.output_is_dead.get() {
-            return Ok(());
-        }
-        if self.output.print(text, || self.interrupts.waker()) { self.flush() } else { Ok(()) }
-    }
-
-    /// Writes what was printed.
-    ///
-    /// # Errors
-    ///
-    /// [`WriteError`]; never while the clean-up runs.
-    pub fn flush(&self) -> Result<(), WriteError> {
-        loop {
-            match self.output.write_some() {
-                Ok(true) => return Ok(()),
-                Ok(false) => {}
-                Err(fault) => return self.meet(fault),
-            }
-            if self.phase.get() == Phase::Running && self.stopped() {
-                return Err(WriteError::Stopped);
-            }
-            let stdout = io::stdout();
-            if self.block(&[(stdout.as_fd(), Interest::Writable)], None).is_err() || self.top_stop().is_some() {
-                return Err(WriteError::Stopped);
-            }
-        }
-    }
-
-    /// Draws the consequence of output that did not reach its reader.
-    fn meet(&self, fault: Fault) -> Result<(), WriteError> {
-        if matches!(fault, Fault::Closed) {
-            self.output_is_dead.set(true);
-        }
-        match fault {
-            Fault::Closed if self.cleaning_up() => Ok(()),
-            Fault::Closed if self.traps.borrow().is_trapped(Signal::PIPE) => {
-                self.catch(Caught { signal: Signal::PIPE, sender: Sender::Process });
-                Err(WriteError::Stopped)
-            }
-            // What a program does that leaves PIPE alone.
-            Fault::Closed => terminate(Status::Signal(Signal::PIPE)),
-            Fault::Failed(error) if self.cleaning_up() => {
-                if !self.output_loss_told.replace(true) {
-                    self.blemish(Blemish::Failure);
-                    self.complain(&format!("cannot write to standard output: {}", reason(&error)));
-                }
-                Ok(())
-            }
-            Fault::Failed(error) => Err(WriteError::Failed(error)),
-        }
-    }
-
-    fn cleaning_up(&self) -> bool {
-        self.in_handler() || self.phase.get() != Phase::Running
-    }
-
-    /// Writes text to standard error as it is, after what was printed, unless the reader of that is slow.
-    pub fn write_stderr(&self, text: &str) {
-        self.output.try_write();
-        output::write_stderr(text);
-    }
-
-    /// Says a line of stagesh's own, unless `--quiet`.
-    pub fn say(&self, line: &str) {
-        if !self.settings.quiet {
-            self.complain(line);
-        }
-    }
-
-    /// Says a line of stagesh's own that `--quiet` does not silence: an error.
-    pub fn complain(&self, line: &str) {
-        self.write_stderr(&format!("{} {line}\n", self.settings.style.name("stagesh:")));
     }
 }
 

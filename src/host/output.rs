@@ -107,9 +107,11 @@ impl Output {
         false
     }
 
-    /// Whether something is collected.
-    pub fn is_empty(&self) -> bool {
-        self.lock().buffer.is_empty()
+    /// Drops what is collected: its reader does not read.
+    pub fn clear(&self) {
+        let mut state = self.lock();
+        state.buffer.clear();
+        state.since = None;
     }
 
     /// Writes what can be written now.
@@ -213,14 +215,34 @@ fn flush_late(shared: &Shared, waker: &Waker) {
     }
 }
 
-/// Writes a line to standard error. One that is dead or full is no matter: there is nowhere left to say so.
+/// Writes to standard error for as long as that does not block. One that is dead is no matter: there is nowhere
+/// left to say so.
+///
+/// # Returns
+///
+/// How much was dealt with.
+#[must_use]
+pub fn write_stderr_some(bytes: &[u8]) -> usize {
+    let mut written = 0;
+    while written < bytes.len() && descriptor::is_writable(io::stderr().as_fd()) {
+        let end = bytes.len().min(written + CHUNK);
+        match quiet_write::write(io::stderr(), &bytes[written..end]) {
+            Ok(count) => written += count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return written,
+            Err(_) => return bytes.len(),
+        }
+    }
+    written
+}
+
+/// Writes a line to standard error, however long that takes: where no run can be held up.
 pub fn write_stderr(line: &str) {
     let mut bytes = line.as_bytes();
-    while !bytes.is_empty() {
-        match quiet_write::write(io::stderr(), bytes) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => descriptor::wait_writable(io::stderr().as_fd()),
-            Err(_) => return,
+    loop {
+        bytes = &bytes[write_stderr_some(bytes)..];
+        if bytes.is_empty() {
+            return;
         }
+        descriptor::wait_writable(io::stderr().as_fd());
     }
 }

@@ -15,10 +15,17 @@ use crate::sys::descriptor::{self, Interest};
 use crate::sys::interrupts::Sender;
 use crate::sys::process::{self, Child, Ended, Group, Spawn};
 use crate::sys::signal::Signal;
+use crate::sys::terminal::Terminal;
 use crate::sys::tree::{self, Entry, Ticks};
 
 /// A pipe that a process left behind holds open is read for this long without news, then let go.
 const NO_NEWS: Duration = Duration::from_millis(500);
+
+/// And no longer than this, whatever comes.
+const LAST_NEWS: Duration = Duration::from_secs(2);
+
+/// More than this is not captured: a string holds no more.
+const MOST_CAPTURED: usize = 1 << 31;
 
 /// How long a command that was sent a signal has to end before the host looks around for what it started.
 const AT_ONCE: Duration = Duration::from_millis(2);
@@ -27,7 +34,14 @@ const AT_ONCE: Duration = Duration::from_millis(2);
 const KILLED: Duration = Duration::from_secs(2);
 
 /// A pause between looks at what was killed, for the deaths that the kernel does not report to us.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+/// A look at the list of processes can miss one that forks and ends meanwhile: where this process has children, so
+/// many looks in a row must find nothing.
+const LOOKS: u32 = 10;
+
+/// A command that is killed by a signal to the host's group before it is in its own is started again, so often.
+const STARTS: u32 = 100;
 
 /// The children that are not reaped yet.
 #[derive(Debug, Default)]
@@ -45,7 +59,12 @@ pub struct Finished {
     pub stdout: Vec<u8>,
     /// It was killed because it wanted the terminal, by this signal.
     pub wanted_terminal: Option<Signal>,
+    /// It was killed because it wrote more than can be captured.
+    pub wrote_too_much: bool,
 }
+
+/// What was there when a command was started: adopted, and none of its.
+type Adopted = HashSet<(i32, Ticks)>;
 
 impl<H> State<H> {
     /// Starts a command and waits for its end; when what runs is stopped, so is the command, and nothing of
@@ -54,32 +73,50 @@ impl<H> State<H> {
     /// # Errors
     ///
     /// As posix_spawn(3) and poll(2).
-    pub fn supervise(&self, spawn: Spawn<'_>) -> io::Result<Finished> {
+    pub fn supervise(&self, spawn: &Spawn<'_>) -> io::Result<Finished> {
         if !std::mem::replace(&mut self.running.borrow_mut().prepared, true) {
             self.interrupts().watch_children()?;
             process::adopt_orphans();
         }
-        let birth = Ticks::now();
-        let mut child = Child::spawn(spawn)?;
-        let pid = child.pid();
-        self.running.borrow_mut().children.push(pid);
-        let result = self.follow(&mut child, birth);
-        self.running.borrow_mut().children.retain(|known| *known != pid);
+        let terminal = if spawn.group == Group::Shared { Terminal::now() } else { None };
+        let before = adopted();
+        let mut starts = 0;
+        let result = loop {
+            let mut child = Child::spawn(spawn)?;
+            if self.in_handler() {
+                child.watch_start();
+            }
+            let pid = child.pid();
+            self.running.borrow_mut().children.push(pid);
+            let result = self.follow(&mut child, &before);
+            self.running.borrow_mut().children.retain(|known| *known != pid);
+            starts += 1;
+            let was_lost = matches!(&result, Ok(Finished { ended: Ended::Killed(_), .. })) && !child.has_started();
+            if !was_lost || starts == STARTS || self.top_stop().is_some() {
+                break result;
+            }
+        };
+        if let Some(terminal) = terminal {
+            terminal.restore();
+        }
         result
     }
 
-    fn follow(&self, child: &mut Child, birth: Ticks) -> io::Result<Finished> {
+    fn follow(&self, child: &mut Child, before: &Adopted) -> io::Result<Finished> {
         let mut pipe = child.take_stdout();
         if let Some(pipe) = &pipe {
             descriptor::set_nonblocking(pipe)?;
         }
-        let mut finished = Finished { ended: Ended::Exited(0), stdout: Vec::new(), wanted_terminal: None };
+        let mut finished =
+            Finished { ended: Ended::Exited(0), stdout: Vec::new(), wanted_terminal: None, wrote_too_much: false };
+        let mut is_new = true;
         loop {
             // The order matters: the look empties the wake pipe, so that a death after the reaping wakes us.
             if self.stopped() {
-                finished.ended = self.interrupt(child, birth)?;
+                finished.ended = self.interrupt(child, before, is_new)?;
                 return Ok(finished);
             }
+            is_new = false;
             if let Some(ended) = child.try_wait() {
                 finished.ended = ended;
                 break;
@@ -88,7 +125,7 @@ impl<H> State<H> {
                 && let Some(signal @ (Signal::TTIN | Signal::TTOU)) = child.stopped_by()
             {
                 finished.wanted_terminal = Some(signal);
-                finished.ended = self.kill(child, birth)?;
+                finished.ended = self.kill(child, before)?;
                 return Ok(finished);
             }
             let fds: Vec<_> = pipe.iter().map(|fd| (fd.as_fd(), Interest::Readable)).collect();
@@ -96,20 +133,26 @@ impl<H> State<H> {
             if ready == [true] && !read_some(&mut pipe, &mut finished.stdout)? {
                 pipe = None;
             }
+            if finished.stdout.len() > MOST_CAPTURED {
+                finished.wrote_too_much = true;
+                finished.ended = self.kill(child, before)?;
+                return Ok(finished);
+            }
         }
         // The command has ended; what it left behind may hold the pipe open.
-        while let Some(fd) = pipe.as_ref() {
-            let until = Instant::now() + NO_NEWS;
+        let end = Instant::now() + LAST_NEWS;
+        let mut until = end.min(Instant::now() + NO_NEWS);
+        while let Some(fd) = pipe.as_ref().filter(|_| Instant::now() < until) {
             let ready = self.block(&[(fd.as_fd(), Interest::Readable)], Some(until))?;
             if self.stopped() {
+                self.interrupt(child, before, false)?;
                 break;
             }
             if ready == [true] {
                 if !read_some(&mut pipe, &mut finished.stdout)? {
                     break;
                 }
-            } else if Instant::now() >= until {
-                break;
+                until = end.min(Instant::now() + NO_NEWS);
             }
         }
         Ok(finished)
@@ -125,18 +168,25 @@ impl<H> State<H> {
     }
 
     /// Sends the stop to the command and all that it started, and waits until nothing of it is left: for
-    /// the grace period, or until the user is impatient; then kills.
-    fn interrupt(&self, child: &mut Child, birth: Ticks) -> io::Result<Ended> {
+    /// the grace period, or until the user is impatient; then kills. What is new may have been made after the
+    /// terminal has told its group.
+    fn interrupt(&self, child: &mut Child, before: &Adopted, is_new: bool) -> io::Result<Ended> {
         let (signal, sender) = match (self.top_stop(), self.ended_by()) {
             (Some(Stop::Signal(_)), Some(ended_by)) => ended_by,
             _ => (Signal::TERM, Sender::Process),
         };
-        // What is in the terminal's foreground group has a signal of the terminal already.
-        let has_it = |group: Group| sender == Sender::Kernel && group == Group::Shared;
+        // A second INT or QUIT ends the wait; in a handler it is the second already.
+        let is_second = self.in_handler() || signal == Signal::INT || signal == Signal::QUIT;
+        let enough = self.impatience() + if is_second { 1 } else { 2 };
+        // What is in the terminal's foreground group has a signal of the terminal already; but of a hangup the
+        // kernel tells the leader of the session alone.
+        let is_told = sender == Sender::Kernel && !is_new && !(signal == Signal::HUP && process::leads_session());
+        let has_it = |group: Group| is_told && group == Group::Shared;
         let own_group = process::own_group();
         let mut told = HashSet::new();
         if child.try_wait().is_none() {
-            told.insert(child.pid());
+            // Where only its group is known, the group is told with it.
+            told.extend([child.pid(), -child.pid()]);
             if !has_it(child.group()) {
                 child.signal(signal);
             }
@@ -146,11 +196,11 @@ impl<H> State<H> {
         if let Some(ended) = child.try_wait().filter(|_| !process::has_children()) {
             return Ok(ended);
         }
-        let deadline = Instant::now() + self.settings.grace;
-        let patience = self.impatience();
+        let deadline = Instant::now().checked_add(self.settings.grace);
+        let mut looks = 0;
         loop {
             let ended = child.try_wait();
-            let family = self.family(child, birth);
+            let family = self.family(child, before);
             for entry in &family {
                 let group = if entry.group == own_group { Group::Shared } else { Group::Own };
                 if told.insert(entry.pid) && !has_it(group) {
@@ -161,22 +211,26 @@ impl<H> State<H> {
             for entry in family.iter().copied().chain(tree::lookup(child.pid())).filter(|entry| entry.stopped) {
                 process::signal_process(entry.pid, Signal::CONT);
             }
-            if let Some(ended) = ended.filter(|_| family.is_empty()) {
+            looks = if family.is_empty() { looks + 1 } else { 0 };
+            if let Some(ended) = ended.filter(|_| is_all(looks)) {
                 return Ok(ended);
             }
-            if Instant::now() >= deadline || self.impatience() != patience {
-                return self.kill(child, birth);
+            let now = Instant::now();
+            if deadline.is_some_and(|deadline| now >= deadline) || self.impatience() >= enough {
+                return self.kill(child, before);
             }
-            self.block(&[], Some(deadline))?;
+            let again = (looks > 0 && ended.is_some()).then(|| now + LOOK_AGAIN);
+            self.block(&[], again.or(deadline))?;
         }
     }
 
     /// Kills the command and all that it started, until nothing of it is left.
-    fn kill(&self, child: &mut Child, birth: Ticks) -> io::Result<Ended> {
+    fn kill(&self, child: &mut Child, before: &Adopted) -> io::Result<Ended> {
         let deadline = Instant::now() + KILLED;
+        let mut looks = 0;
         loop {
             let ended = child.try_wait();
-            let family = self.family(child, birth);
+            let family = self.family(child, before);
             if ended.is_none() {
                 process::signal_process(child.pid(), Signal::KILL);
                 if child.group() == Group::Own {
@@ -186,8 +240,9 @@ impl<H> State<H> {
             for entry in &family {
                 process::signal_process(entry.pid, Signal::KILL);
             }
+            looks = if family.is_empty() { looks + 1 } else { 0 };
             let now = Instant::now();
-            if (ended.is_some() && family.is_empty()) || now >= deadline {
+            if (ended.is_some() && is_all(looks)) || now >= deadline {
                 return Ok(ended.unwrap_or(Ended::Killed(Signal::KILL.number())));
             }
             self.block(&[], Some(now + LOOK_AGAIN))?;
@@ -196,24 +251,41 @@ impl<H> State<H> {
 
     /// What the command started and is alive: its descendants, and what we adopted since it was started.
     /// What left our session did so on purpose.
-    fn family(&self, child: &Child, birth: Ticks) -> Vec<Entry> {
+    fn family(&self, child: &Child, before: &Adopted) -> Vec<Entry> {
         let all = tree::snapshot();
         let me = process::own_pid();
         let Some(session) = all.iter().find(|entry| entry.pid == me).map(|entry| entry.session) else {
-            return Vec::new();
+            let group = child.pid();
+            let is_there = child.group() == Group::Own && process::group_exists(group);
+            return if is_there { vec![tree::group(group)] } else { Vec::new() };
         };
         let running = self.running.borrow();
         let mut roots = vec![child.pid()];
-        let orphans = all
-            .iter()
-            .filter(|entry| entry.parent == me && !running.children.contains(&entry.pid) && entry.start >= birth);
-        let orphans: Vec<Entry> = orphans.copied().collect();
+        let is_orphan = |entry: &&Entry| {
+            entry.parent == me && !running.children.contains(&entry.pid) && !before.contains(&(entry.pid, entry.start))
+        };
+        let orphans: Vec<Entry> = all.iter().filter(is_orphan).copied().collect();
         roots.extend(orphans.iter().map(|entry| entry.pid));
         let mut family = tree::descendants(&all, &roots);
         family.extend(orphans);
         family.retain(|entry| !entry.zombie && entry.session == session);
         family
     }
+}
+
+/// What this process has adopted, if anything.
+fn adopted() -> Adopted {
+    if !process::has_children() {
+        return Adopted::new();
+    }
+    let me = process::own_pid();
+    tree::snapshot().iter().filter(|entry| entry.parent == me).map(|entry| (entry.pid, entry.start)).collect()
+}
+
+/// Whether so many looks that found nothing mean that nothing is there. What is adopted is a child of this
+/// process: without one there is nothing.
+fn is_all(looks: u32) -> bool {
+    looks > 0 && (looks >= LOOKS || !process::has_children())
 }
 
 /// Reads what is there.

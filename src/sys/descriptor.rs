@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -65,4 +66,21 @@ pub fn wait_writable(fd: BorrowedFd<'_>) {
     let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
     // What goes wrong here, the write says.
     let _ = poll(&mut fds, PollTimeout::NONE);
+}
+
+/// Waits for so long that a write would not block; signals wait, too.
+///
+/// # Returns
+///
+/// Whether it would not.
+#[must_use]
+pub fn wait_writable_for(fd: BorrowedFd<'_>, most: Duration) -> bool {
+    let until = Instant::now() + most;
+    loop {
+        let left = PollTimeout::try_from(until.saturating_duration_since(Instant::now())).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(fd, PollFlags::POLLOUT)], left) {
+            Err(Errno::EINTR) => {}
+            result => return result != Ok(0),
+        }
+    }
 }

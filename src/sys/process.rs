@@ -14,6 +14,10 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 use super::signal::Signal;
+use super::tree;
+
+/// The name of the thread that starts programs. No program is called so.
+pub const THREAD: &str = "stagesh: script";
 
 /// How a process ended: its wait status. Source: wait(2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,7 +66,7 @@ pub enum Group {
 }
 
 /// Where a stream of a child comes from or goes to.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Stream {
     /// The host's own.
     Inherit,
@@ -107,6 +111,7 @@ pub struct Child {
     inner: std::process::Child,
     group: Group,
     ended: Option<Ended>,
+    started: bool,
 }
 
 impl Child {
@@ -115,7 +120,7 @@ impl Child {
     /// # Errors
     ///
     /// As posix_spawn(3).
-    pub fn spawn(spawn: Spawn<'_>) -> io::Result<Self> {
+    pub fn spawn(spawn: &Spawn<'_>) -> io::Result<Self> {
         let mut command = Command::new(spawn.program);
         if let Some((name, args)) = spawn.words.split_first() {
             command.arg0(name).args(args);
@@ -125,7 +130,7 @@ impl Child {
         if spawn.group == Group::Own {
             command.process_group(0);
         }
-        Ok(Self { inner: command.spawn()?, group: spawn.group, ended: None })
+        Ok(Self { inner: command.spawn()?, group: spawn.group, ended: None, started: true })
     }
 
     /// Its process number. After it was reaped another process may have it.
@@ -145,9 +150,25 @@ impl Child {
         self.inner.stdout.take().map(OwnedFd::from)
     }
 
+    /// From now on [`Child::has_started`] knows: a signal to the host's group may kill a child between its making
+    /// and its move to a group of its own.
+    pub fn watch_start(&mut self) {
+        self.started = false;
+    }
+
+    /// Whether the program itself has run.
+    #[must_use]
+    pub fn has_started(&self) -> bool {
+        self.started
+    }
+
     /// Reaps it if it has ended.
     pub fn try_wait(&mut self) -> Option<Ended> {
         if self.ended.is_none() {
+            if !self.started {
+                // Until then it has the name of the thread that made it; also when it is dead.
+                self.started = tree::name(self.pid()).is_none_or(|name| name != THREAD);
+            }
             self.ended = match self.inner.try_wait() {
                 Ok(None) => None,
                 Ok(Some(status)) => Some(match status.signal() {
@@ -166,7 +187,7 @@ impl Child {
         if self.ended.is_some() {
             return;
         }
-        if cfg!(not(target_os = "linux")) && self.group == Group::Own {
+        if self.group == Group::Own && !tree::is_known() {
             signal_group(self.pid(), signal);
         } else {
             signal_process(self.pid(), signal);
@@ -190,6 +211,12 @@ pub fn own_pid() -> i32 {
     nix::unistd::getpid().as_raw()
 }
 
+/// Whether this process leads its session: when its terminal is hung up, the kernel tells it alone.
+#[must_use]
+pub fn leads_session() -> bool {
+    nix::unistd::getsid(None).is_ok_and(|session| session == nix::unistd::getpid())
+}
+
 /// The group of this process.
 #[must_use]
 pub fn own_group() -> i32 {
@@ -204,6 +231,12 @@ pub fn signal_process(pid: i32, signal: Signal) {
 /// Sends a signal to a process group; one that is gone is no matter.
 pub fn signal_group(group: i32, signal: Signal) {
     let _ = killpg(Pid::from_raw(group), signal.unix());
+}
+
+/// Whether a process group has a member.
+#[must_use]
+pub fn group_exists(group: i32) -> bool {
+    killpg(Pid::from_raw(group), None) != Err(nix::errno::Errno::ESRCH)
 }
 
 /// Sends a signal as kill(2) does, 0 only asking whether it could.
@@ -237,7 +270,7 @@ pub fn reap_orphans(known: &dyn Fn(i32) -> bool) {
             Ok(WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, _, _)) => pid.as_raw(),
             // A death by a real-time signal, which nix has no name for: find it by another way.
             Err(nix::errno::Errno::EINVAL) => {
-                let Some(pid) = super::tree::zombie_children().into_iter().find(|pid| !known(*pid)) else { return };
+                let Some(pid) = tree::zombie_children().into_iter().find(|pid| !known(*pid)) else { return };
                 pid
             }
             _ => return,

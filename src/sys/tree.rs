@@ -3,22 +3,9 @@
 
 use std::collections::HashSet;
 
-/// Time since boot in hundredths of a second, whatever the kernel's own tick is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+/// When a process started, in clock ticks since boot.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Ticks(u64);
-
-impl Ticks {
-    /// Now, in the clock by which the kernel tells when a process started.
-    #[must_use]
-    pub fn now() -> Self {
-        #[cfg(target_os = "linux")]
-        if let Ok(time) = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME) {
-            let ticks = time.tv_sec() * 100 + time.tv_nsec() / 10_000_000;
-            return Self(u64::try_from(ticks).unwrap_or(0));
-        }
-        Self(0)
-    }
-}
 
 /// A process as the kernel lists it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,8 +29,18 @@ pub struct Entry {
 /// Every process that can be seen.
 #[must_use]
 pub fn snapshot() -> Vec<Entry> {
-    let Ok(dir) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let Some(dir) = std::fs::read_dir("/proc").ok().filter(|_| is_known()) else { return Vec::new() };
     dir.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()).filter_map(lookup).collect()
+}
+
+/// Whether processes can be listed: where there is a /proc of this process's own namespace.
+#[must_use]
+pub fn is_known() -> bool {
+    lookup_self().is_some_and(|pid| pid == nix::unistd::getpid().as_raw())
+}
+
+fn lookup_self() -> Option<i32> {
+    std::fs::read_link("/proc/self").ok()?.to_str()?.parse().ok()
 }
 
 /// One process, if it exists.
@@ -62,10 +59,27 @@ fn parse(stat: &str) -> Option<Entry> {
     let parent = fields.next()?.parse().ok()?;
     let group = fields.next()?.parse().ok()?;
     let session = fields.next()?.parse().ok()?;
-    // Field 22 of the line; state is field 3.
-    let start = Ticks(fields.nth(15)?.parse().ok()?);
-    let zombie = matches!(state, "Z" | "X" | "x");
+    // Fields 20 and 22 of the line; state is field 3.
+    let threads: u64 = fields.nth(13)?.parse().ok()?;
+    let start = Ticks(fields.nth(1)?.parse().ok()?);
+    // A process whose first thread has ended is listed as one, too, while others live.
+    let zombie = matches!(state, "Z" | "X" | "x") && threads <= 1;
     Some(Entry { pid: pid.trim().parse().ok()?, parent, group, session, start, zombie, stopped: state == "T" })
+}
+
+/// The name that a process goes by, if it exists: that of its program, or before it has started one, that of the
+/// thread which made it.
+#[must_use]
+pub fn name(pid: i32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (name, _) = stat.split_once(" (")?.1.rsplit_once(") ")?;
+    Some(name.to_string())
+}
+
+/// What stands for a whole process group where processes cannot be listed: a signal to it reaches all members.
+#[must_use]
+pub fn group(group: i32) -> Entry {
+    Entry { pid: -group, parent: 0, group, session: 0, start: Ticks(0), zombie: false, stopped: false }
 }
 
 /// Those of `all` that descend from one of `roots`, without the roots.
@@ -103,6 +117,13 @@ mod tests {
         let expected =
             Entry { pid: 42, parent: 7, group: 42, session: 40, start: Ticks(9999), zombie: false, stopped: false };
         assert_eq!(parse(line), Some(expected));
+    }
+
+    #[test]
+    fn a_process_whose_first_thread_has_ended_is_alive() {
+        let line = |threads: u8| format!("42 (a) Z 7 42 40 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 {threads} 0 9999 1 2");
+        assert_eq!(parse(&line(2)).map(|entry| entry.zombie), Some(false));
+        assert_eq!(parse(&line(1)).map(|entry| entry.zombie), Some(true));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Place, code, expect_gone};
+use crate::harness::{Place, code, expect_gone, is_alive};
 
 /// Fails unless the script fails with this message.
 #[track_caller]
@@ -271,4 +271,76 @@ fn many_commands_leave_no_zombie_and_no_descriptor() {
         let before = count(\"fd\"); for i in 0..200 { run([\"true\"]); capture([\"echo\"]); } print(count(\"fd\") - before);
         print(capture(shell(`ps -o stat= --ppid $1 | grep -c Z || true`, pid())));";
     code(script).run().expect(0, "0\n0\n");
+}
+
+#[test]
+fn a_chain_of_processes_that_fork_and_end_is_caught() {
+    let place = Place::new();
+    // Each link lives for a moment, ignores the signal and holds stdout open: one that is left holds up this test.
+    place.write("link.sh", "trap '' TERM\nsleep 0.002\nsh link.sh &\n");
+    let script = "sh(\"sh link.sh & echo ready; exec sleep 600\");";
+    let mut live = code(script).options(&["--grace", "0.1"]).cwd(place.path()).start();
+    live.wait_for("ready").signal(Signal::SIGTERM);
+    live.finish().expect_code(143);
+}
+
+#[test]
+fn what_a_captured_command_left_behind_is_ended_by_a_signal_while_its_output_is_read() {
+    let script =
+        "capture([\"sh\", \"-c\", \"sleep 600 & echo pid $! >&2; while :; do echo x; sleep 0.05; done & echo hi\"]);";
+    let mut live = code(script).start();
+    live.wait_for_error("pid ").wait_for_error("\n").signal(Signal::SIGTERM);
+    let output = live.finish();
+    output.expect_code(143);
+    let pid = output.err().lines().next().and_then(|line| line.strip_prefix("pid ")?.parse().ok());
+    expect_gone(&[pid.expect("it is told")]);
+}
+
+#[test]
+fn a_process_that_writes_without_end_does_not_hold_up_the_script() {
+    let script = "print(capture([\"sh\", \"-c\", \"echo hi; (while :; do echo x; sleep 0.1; done) & echo pid $! >&2\"]).len() > 2);";
+    let output = code(script).run();
+    output.expect(0, "true\n");
+}
+
+#[test]
+fn a_daemon_of_a_command_that_has_ended_is_let_go() {
+    let script = "sh(\"sleep 600 >/dev/null 2>&1 & echo pid $!\"); sh(\"echo ready; exec sleep 600\");";
+    let mut live = code(script).start();
+    let pid = live.wait_for_pid("pid ");
+    live.wait_for("ready").signal(Signal::SIGTERM);
+    live.finish().expect_code(143);
+    assert!(is_alive(pid));
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).expect("it is ours");
+}
+
+#[test]
+fn a_grace_period_may_be_as_long_as_there_are_numbers() {
+    let script = "atexit(print, \"cleaned\"); sh(\"trap '' TERM; echo ready; sleep 0.2; echo end\");";
+    let mut live = code(script).options(&["--grace", "1e19"]).start();
+    live.wait_for("ready").signal(Signal::SIGTERM);
+    live.finish().expect(143, "ready\nend\ncleaned\n");
+}
+
+#[test]
+fn the_first_int_after_another_signal_does_not_end_the_grace_period() {
+    let mut live =
+        code("sh(\"trap '' INT; trap 'echo told' TERM; echo ready; i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; echo end\");")
+            .start();
+    live.wait_for("ready").signal(Signal::SIGTERM);
+    live.wait_for("told").signal(Signal::SIGINT);
+    live.finish().expect(143, "ready\ntold\nend\n");
+}
+
+#[test]
+fn a_signal_to_the_whole_group_kills_no_command_of_a_handler() {
+    let script = "for i in 0..40 { atexit([\"true\"]); } print(\"ready\"); sleep(600);";
+    let mut live = code(script).start();
+    live.wait_for("ready");
+    let group = nix::unistd::Pid::from_raw(live.pid());
+    // For as long as there is one: this hits each of the commands somewhere.
+    while !live.has_ended() {
+        let _ = nix::sys::signal::killpg(group, Signal::SIGTERM);
+    }
+    live.finish().expect_code(143).expect_not("killed");
 }

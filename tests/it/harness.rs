@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 /// A wait that takes longer than this has failed: far more than a loaded machine needs.
@@ -281,6 +281,13 @@ impl Live {
 
     fn fail(&mut self, what: &str) -> ! {
         panic!("{what}\ncommand: {:?}\n--- stdout\n{}--- stderr\n{}---", self.words, self.out.text(), self.err.text())
+    }
+
+    /// Whether it has ended; it is still to be reaped.
+    pub(crate) fn has_ended(&self) -> bool {
+        let pid = Pid::from_raw(self.pid());
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        !matches!(waitid(Id::Pid(pid), flags), Ok(WaitStatus::StillAlive))
     }
 
     /// Sends it a signal.

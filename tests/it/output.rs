@@ -1,10 +1,11 @@
 //! What a run writes: in order, in time, and where nobody reads.
 
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{PipeReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 
 use crate::harness::{Place, Run, code};
@@ -177,4 +178,93 @@ fn bytes_of_a_script_that_are_multibyte_arrive_whole() {
     let mut text = String::new();
     read.read_to_string(&mut text).expect("it is UTF-8");
     assert_eq!(text, "日本語\n".repeat(3000));
+}
+
+/// A pipe that holds no more, and whose reader does not read.
+fn stuck() -> (PipeReader, Stdio) {
+    let (read, write) = std::io::pipe().expect("there are descriptors");
+    let flags = OFlag::from_bits_retain(fcntl(&write, FcntlArg::F_GETFL).expect("it is open"));
+    fcntl(&write, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).expect("it is open");
+    while (&write).write(&[b'x'; 4096]).is_ok() {}
+    while (&write).write(b"x").is_ok() {}
+    fcntl(&write, FcntlArg::F_SETFL(flags)).expect("it is open");
+    (read, write.into())
+}
+
+#[test]
+fn a_reader_of_stdout_that_does_not_read_holds_up_no_handler() {
+    let script = "atexit(|| sh(\"echo first >&2\")); atexit(|| { print(\"lost\"); eprint(\"second\"); });
+        eprint(\"ready\"); loop { print(\"line\"); }";
+    let (reader, writer) = stuck();
+    let mut live = code(script).options(&["--handler-timeout", "20"]).start_with(writer, Stdio::piped());
+    live.wait_for_error("ready").signal(Signal::SIGTERM);
+    live.wait_for_error("second\nfirst\n");
+    drop(reader);
+    live.end().expect_code(143).expect_not("timed out");
+}
+
+#[test]
+fn a_reader_of_stdout_that_reads_late_has_every_line() {
+    let (mut reader, writer) = stuck();
+    let live = code("atexit(print, \"last\"); eprint(\"ready\");").start_with(writer, Stdio::piped());
+    let mut all = Vec::new();
+    reader.read_to_end(&mut all).expect("it is a pipe");
+    assert!(all.ends_with(b"xlast\n"));
+    live.end().expect_code(0);
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_reader_that_never_reads() {
+    let (reader, writer) = stuck();
+    let mut live = code("atexit(|| { print(\"lost\"); eprint(\"ready\"); });").start_with(writer, Stdio::piped());
+    live.wait_for_error("ready").signal(Signal::SIGTERM);
+    live.end().expect_code(143);
+    drop(reader);
+}
+
+#[test]
+fn a_reader_of_stderr_that_does_not_read_holds_up_nothing() {
+    for script in ["print(\"ready\"); sleep(600);", "print(\"ready\"); loop { eprint(\"x\"); }"] {
+        let (reader, writer) = stuck();
+        let script =
+            format!("atexit(print, \"cleaned\"); atexit(|| {{ eprint(\"lost\"); throw \"lost, too\"; }}); {script}");
+        let mut live = code(&script).start_with(Stdio::piped(), writer);
+        live.wait_for("ready").signal(Signal::SIGTERM);
+        live.end().expect(143, "ready\ncleaned\n");
+        drop(reader);
+    }
+}
+
+#[test]
+fn a_handler_that_waits_for_a_reader_can_be_timed_out() {
+    for verb in ["print", "eprint"] {
+        let (reader, writer) = stuck();
+        let script = format!("atexit(|| loop {{ {verb}(\"x\") }}).timeout(0.2);");
+        let (stdout, stderr) = if verb == "print" { (writer, Stdio::piped()) } else { (Stdio::null(), writer) };
+        let mut live = code(&script).start_with(stdout, stderr);
+        if verb == "print" {
+            // What is left of it waits for its reader at the end.
+            live.wait_for_error("timed out");
+            drop(reader);
+            live.end().expect_code(1);
+        } else {
+            live.end().expect_code(1);
+            drop(reader);
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_is_noticed_where_the_script_exits_with_0() {
+    for end in ["exit(0)", "exit_now(0)"] {
+        let script = format!("try {{ print(\"a\"); }} catch {{ }} print(\"b\"); {end};");
+        code(&script).start_with(full(), Stdio::piped()).end().expect_code(1).expect_error("no space left on device");
+    }
+}
+
+#[test]
+fn a_dead_stdout_that_a_handler_of_a_scope_meets_ends_the_script_after_it() {
+    let script = "scope(|| { atexit(|| { print(1); print(2); eprint(\"whole\"); }); }); sleep(0); eprint(\"went on\");";
+    let output = code(script).start_with(dead_pipe(), Stdio::piped()).end();
+    output.expect_code(141).expect_error("whole").expect_not("went on");
 }

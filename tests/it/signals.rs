@@ -263,6 +263,14 @@ fn the_limit_of_the_command_line_holds_for_handlers_without_one() {
 }
 
 #[test]
+fn a_handler_that_exceeds_its_timeout_while_it_runs_another_is_ended_with_it() {
+    let script = "atexit(print, \"last\"); let inner = atexit(|| loop { }).name(\"inner\");
+        atexit(|| inner.run()).name(\"outer\").timeout(0.1);";
+    let output = code(script).run();
+    output.expect(1, "last\n").expect_error("`inner` timed out").expect_error("`outer` timed out");
+}
+
+#[test]
 fn a_timeout_does_not_repaint_a_failure() {
     code("atexit(|| sleep(600)).timeout(0.05); exit(9);").run().expect_code(9);
 }

@@ -173,8 +173,13 @@ fn a_terminal_that_is_closed_ends_the_script_and_its_handlers_run() {
     let place = crate::harness::Place::new();
     let log = place.path().join("log");
     let script = "atexit(|| sh(`echo cleaned > \"$1\"`, args()[0])); print(\"ready\"); sleep(600);";
+    assert_eq!(hang_up(Command::new(STAGESH).args(["-e", script]).arg(&log)), Some(129));
+    assert_eq!(place.read("log"), "cleaned\n");
+}
+
+/// Closes the terminal of a program that has said `ready`, and gives its status.
+fn hang_up(command: Command) -> Option<i32> {
     let (pty, inside) = open().expect("there are terminals");
-    let command = Command::new(STAGESH).args(["-e", script]).arg(&log);
     let mut child = command.spawn(inside).expect("the program starts");
     let ended = watch(&child);
     read_until(&pty, "ready\r\n");
@@ -182,8 +187,7 @@ fn a_terminal_that_is_closed_ends_the_script_and_its_handlers_run() {
     let in_time = ended.recv_timeout(WATCHDOG);
     crate::harness::end(&mut child);
     assert_eq!(in_time, Ok(()), "it ends");
-    assert_eq!(child.wait().expect("it is our child").code(), Some(129));
-    assert_eq!(place.read("log"), "cleaned\n");
+    child.wait().expect("it is our child").code()
 }
 
 /// Reads a terminal that no thread reads.
@@ -240,4 +244,32 @@ fn nothing_of_a_command_outlives_ctrl_c() {
     terminal.press(CTRL_C);
     assert_eq!(terminal.end().0.code(), Some(130));
     expect_gone(&[child]);
+}
+
+#[test]
+fn the_settings_of_the_terminal_are_restored_after_a_command() {
+    let script = "sh(\"stty -echo -icanon\"); try { sh(\"stty -echo raw; kill -KILL $$\"); } catch { }
+        print(\"settings\"); sh(\"stty -a\");";
+    let (status, screen) = Terminal::code(script).end();
+    assert!(status.success(), "{screen}");
+    assert!(screen.contains(" echo ") && screen.contains(" icanon "), "{screen}");
+}
+
+#[test]
+fn a_terminal_that_is_closed_tells_the_command_of_a_script_that_leads_the_session() {
+    let place = crate::harness::Place::new();
+    let log = place.path().join("log");
+    let script = "sh(`trap 'echo told > \"$1\"; exit' HUP; echo ready; while :; do sleep 0.05; done`, args()[0]);";
+    assert_eq!(hang_up(Command::new(STAGESH).args(["-e", script]).arg(&log)), Some(129));
+    assert_eq!(place.read("log"), "told\n");
+}
+
+#[test]
+fn a_job_in_the_background_that_reads_the_terminal_is_stopped_and_goes_on_in_the_foreground() {
+    // The shell tells that the job is stopped, and brings it to the foreground.
+    let script = format!("set -m; '{STAGESH}' -e 'sh(`read x </dev/tty; echo got $x`)' & wait %1; echo stopped; fg %1");
+    let mut terminal = Terminal::of(Command::new("sh").args(["-c", &script]));
+    terminal.wait_for("stopped").press(b"line\r");
+    let (status, screen) = terminal.end();
+    assert!(status.success() && screen.contains("got line"), "{screen}");
 }

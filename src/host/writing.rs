@@ -1,0 +1,189 @@
+//! What a run writes, and what becomes of it where a reader is slow, dead, or does not read.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
+
+use super::outcome::Blemish;
+use super::output::{self, Fault};
+use super::stop::Phase;
+use super::{PATIENCE, State, WriteError, reason};
+use crate::sys::descriptor::{self, Interest};
+use crate::sys::interrupts::{Caught, Sender};
+use crate::sys::signal::Signal;
+use crate::sys::status::{Status, terminate};
+
+impl<H> State<H> {
+    /// Prints a line on standard output.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`]; never while the clean-up runs.
+    pub fn print(&self, text: &str) -> Result<(), WriteError> {
+        if self.output_is_dead.get() {
+            return Ok(());
+        }
+        if self.output.print(text, || self.interrupts.waker()) { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes what was printed. The clean-up waits for a reader that does not read no longer than a second, and
+    /// then keeps what is left for later.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`]; in the clean-up never [`WriteError::Failed`].
+    pub fn flush(&self) -> Result<(), WriteError> {
+        loop {
+            match self.output.write_some() {
+                Ok(true) => {
+                    self.stdout_is_stuck.set(false);
+                    return Ok(());
+                }
+                Ok(false) => {}
+                Err(fault) => return self.meet(fault),
+            }
+            if self.phase.get() == Phase::Running && self.stopped() {
+                return Err(WriteError::Stopped);
+            }
+            if !self.wait_for_reader(io::stdout().as_fd(), &self.stdout_is_stuck)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes text of the script to standard error, after what was printed. One that is dead is no matter; the
+    /// clean-up drops what a reader does not read.
+    ///
+    /// # Errors
+    ///
+    /// As [`State::flush`].
+    pub fn eprint(&self, text: &str) -> Result<(), WriteError> {
+        self.flush()?;
+        let mut rest = text.as_bytes();
+        loop {
+            rest = &rest[output::write_stderr_some(rest)..];
+            if rest.is_empty() {
+                self.stderr_is_stuck.set(false);
+                return Ok(());
+            }
+            if self.stopped() {
+                return Err(WriteError::Stopped);
+            }
+            if !self.wait_for_reader(io::stderr().as_fd(), &self.stderr_is_stuck)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits until a reader reads. A reader that has made the clean-up wait once does not do it again.
+    ///
+    /// # Returns
+    ///
+    /// False if the clean-up goes on without it.
+    fn wait_for_reader(&self, fd: BorrowedFd<'_>, is_stuck: &Cell<bool>) -> Result<bool, WriteError> {
+        if self.cleaning_up() && is_stuck.get() {
+            return Ok(false);
+        }
+        let until = self.cleaning_up().then(|| Instant::now() + PATIENCE);
+        loop {
+            let ready = self.block(&[(fd, Interest::Writable)], until);
+            if ready.is_err() || self.top_stop().is_some() {
+                is_stuck.set(true);
+                return Err(WriteError::Stopped);
+            }
+            if ready.is_ok_and(|ready| ready == [true]) {
+                return Ok(true);
+            }
+            if until.is_some_and(|until| Instant::now() >= until) {
+                is_stuck.set(true);
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Waits at the end until a slow reader has all that was printed, or a signal says that nobody does.
+    pub(super) fn drain(&self) {
+        let before = self.blemishes.borrow().len();
+        loop {
+            match self.output.write_some() {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(fault) => {
+                    let _ = self.meet(fault);
+                    return;
+                }
+            }
+            let waited = self.block(&[(io::stdout().as_fd(), Interest::Writable)], None);
+            if waited.is_err() || self.blemishes.borrow().len() != before {
+                self.output.clear();
+                return;
+            }
+        }
+    }
+
+    /// Draws the consequence of output that did not reach its reader.
+    pub(super) fn meet(&self, fault: Fault) -> Result<(), WriteError> {
+        if matches!(fault, Fault::Closed) {
+            self.output_is_dead.set(true);
+        }
+        match fault {
+            Fault::Closed if self.phase.get() != Phase::Running => Ok(()),
+            Fault::Closed if self.traps.borrow().is_trapped(Signal::PIPE) => {
+                // Below a handler of a `scope` it waits until the handler is done.
+                self.catch(Caught { signal: Signal::PIPE, sender: Sender::Process });
+                if self.in_handler() { Ok(()) } else { Err(WriteError::Stopped) }
+            }
+            // What a program does that leaves PIPE alone; but a handler is done first.
+            Fault::Closed if self.in_handler() => Ok(()),
+            Fault::Closed => terminate(Status::Signal(Signal::PIPE)),
+            Fault::Failed(error) if self.cleaning_up() => {
+                self.lose_output(&error);
+                Ok(())
+            }
+            Fault::Failed(error) => Err(WriteError::Failed(error)),
+        }
+    }
+
+    /// Says once that output is lost, and turns a status of 0 into 1.
+    pub fn lose_output(&self, error: &io::Error) {
+        if !self.output_loss_told.replace(true) {
+            self.blemish(Blemish::Failure);
+            self.complain(&format!("cannot write to standard output: {}", reason(error)));
+        }
+    }
+
+    fn cleaning_up(&self) -> bool {
+        self.in_handler() || self.phase.get() != Phase::Running
+    }
+
+    /// Writes text of stagesh's own to standard error, after what was printed, unless the reader of that is slow. A
+    /// reader of this that does not read gets a second, once: what is to be cleaned up does not wait for it.
+    pub fn write_stderr(&self, text: &str) {
+        self.output.try_write();
+        let mut rest = text.as_bytes();
+        loop {
+            rest = &rest[output::write_stderr_some(rest)..];
+            if rest.is_empty() {
+                self.stderr_is_stuck.set(false);
+                return;
+            }
+            if self.stderr_is_stuck.get() || !descriptor::wait_writable_for(io::stderr().as_fd(), PATIENCE) {
+                self.stderr_is_stuck.set(true);
+                return;
+            }
+        }
+    }
+
+    /// Says a line of stagesh's own, unless `--quiet`.
+    pub fn say(&self, line: &str) {
+        if !self.settings.quiet {
+            self.complain(line);
+        }
+    }
+
+    /// Says a line of stagesh's own that `--quiet` does not silence: an error.
+    pub fn complain(&self, line: &str) {
+        self.write_stderr(&format!("{} {line}\n", self.settings.style.name("stagesh:")));
+    }
+}
