@@ -36,8 +36,8 @@ const KILLED: Duration = Duration::from_secs(2);
 /// A pause between looks at what was killed, for the deaths that the kernel does not report to us.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
-/// A look at the list of processes can miss one that forks and ends meanwhile: where this process has children, so
-/// many looks in a row must find nothing.
+/// A look at the list of processes can miss one that forks and ends meanwhile. Where the kernel does not list the
+/// children of this process, so many looks in a row must find nothing.
 const LOOKS: u32 = 10;
 
 /// A command that is killed by a signal to the host's group before it is in its own is started again, so often.
@@ -184,7 +184,7 @@ impl<H> State<H> {
         let has_it = |group: Group| is_told && group == Group::Shared;
         let own_group = process::own_group();
         let mut told = HashSet::new();
-        if child.try_wait().is_none() {
+        if !child.has_ended() {
             // Where only its group is known, the group is told with it.
             told.extend([child.pid(), -child.pid()]);
             if !has_it(child.group()) {
@@ -193,13 +193,13 @@ impl<H> State<H> {
         }
         // Most commands are one process and die at once: then there is nobody to look for.
         self.block(&[], Some(Instant::now() + AT_ONCE))?;
-        if let Some(ended) = child.try_wait().filter(|_| !process::has_children()) {
-            return Ok(ended);
+        if child.has_ended() && self.is_all(0, before) {
+            return Ok(self.settle(child));
         }
         let deadline = Instant::now().checked_add(self.settings.grace);
         let mut looks = 0;
         loop {
-            let ended = child.try_wait();
+            let ended = child.has_ended();
             let family = self.family(child, before);
             for entry in &family {
                 let group = if entry.group == own_group { Group::Shared } else { Group::Own };
@@ -212,14 +212,14 @@ impl<H> State<H> {
                 process::signal_process(entry.pid, Signal::CONT);
             }
             looks = if family.is_empty() { looks + 1 } else { 0 };
-            if let Some(ended) = ended.filter(|_| is_all(looks)) {
-                return Ok(ended);
+            if ended && looks > 0 && self.is_all(looks, before) {
+                return Ok(self.settle(child));
             }
             let now = Instant::now();
             if deadline.is_some_and(|deadline| now >= deadline) || self.impatience() >= enough {
                 return self.kill(child, before);
             }
-            let again = (looks > 0 && ended.is_some()).then(|| now + LOOK_AGAIN);
+            let again = (looks > 0 && ended).then(|| now + LOOK_AGAIN);
             self.block(&[], again.or(deadline))?;
         }
     }
@@ -229,24 +229,30 @@ impl<H> State<H> {
         let deadline = Instant::now() + KILLED;
         let mut looks = 0;
         loop {
-            let ended = child.try_wait();
+            let ended = child.has_ended();
             let family = self.family(child, before);
-            if ended.is_none() {
+            child.kill_group();
+            if !ended {
                 process::signal_process(child.pid(), Signal::KILL);
-                if child.group() == Group::Own {
-                    process::signal_group(child.pid(), Signal::KILL);
-                }
             }
             for entry in &family {
                 process::signal_process(entry.pid, Signal::KILL);
             }
             looks = if family.is_empty() { looks + 1 } else { 0 };
             let now = Instant::now();
-            if (ended.is_some() && is_all(looks)) || now >= deadline {
-                return Ok(ended.unwrap_or(Ended::Killed(Signal::KILL.number())));
+            if (ended && looks > 0 && self.is_all(looks, before)) || now >= deadline {
+                return Ok(self.settle(child));
             }
             self.block(&[], Some(now + LOOK_AGAIN))?;
         }
+    }
+
+    /// Reaps a command of which nothing is left, but for what no look has found.
+    fn settle(&self, child: &mut Child) -> Ended {
+        child.kill_group();
+        let ended = child.try_wait().unwrap_or(Ended::Killed(Signal::KILL.number()));
+        self.reap();
+        ended
     }
 
     /// What the command started and is alive: its descendants, and what we adopted since it was started.
@@ -271,6 +277,22 @@ impl<H> State<H> {
         family.retain(|entry| !entry.zombie && entry.session == session);
         family
     }
+
+    /// Whether nothing of the command is left but itself: so many looks at all processes have found nothing. One
+    /// that forks and ends can be missed there, but not among the children of this process, which adopts it.
+    fn is_all(&self, looks: u32, before: &Adopted) -> bool {
+        let Some(children) = tree::own_children() else { return looks >= LOOKS };
+        let running = self.running.borrow();
+        let unknown: Vec<i32> = children.into_iter().filter(|pid| !running.children.contains(pid)).collect();
+        let Some(session) = unknown.first().and_then(|_| tree::lookup(process::own_pid())).map(|me| me.session) else {
+            return true;
+        };
+        unknown.into_iter().all(|pid| {
+            tree::lookup(pid).is_some_and(|entry| {
+                entry.zombie || entry.session != session || before.contains(&(entry.pid, entry.start))
+            })
+        })
+    }
 }
 
 /// What this process has adopted, if anything.
@@ -280,12 +302,6 @@ fn adopted() -> Adopted {
     }
     let me = process::own_pid();
     tree::snapshot().iter().filter(|entry| entry.parent == me).map(|entry| (entry.pid, entry.start)).collect()
-}
-
-/// Whether so many looks that found nothing mean that nothing is there. What is adopted is a child of this
-/// process: without one there is nothing.
-fn is_all(looks: u32) -> bool {
-    looks > 0 && (looks >= LOOKS || !process::has_children())
 }
 
 /// Reads what is there.

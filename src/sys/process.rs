@@ -162,6 +162,22 @@ impl Child {
         self.started
     }
 
+    /// Whether it has ended. It is not reaped: until it is, no other process or group has its number.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        // A death by a signal that nix has no name for is an error to it.
+        self.ended.is_some() || waitid(Id::Pid(Pid::from_raw(self.pid())), flags) != Ok(WaitStatus::StillAlive)
+    }
+
+    /// Kills its group in one stroke, which no process that forks escapes. Nothing, if it has been reaped or has
+    /// no group of its own.
+    pub fn kill_group(&self) {
+        if self.ended.is_none() && self.group == Group::Own {
+            signal_group(self.pid(), Signal::KILL);
+        }
+    }
+
     /// Reaps it if it has ended.
     pub fn try_wait(&mut self) -> Option<Ended> {
         if self.ended.is_none() {
