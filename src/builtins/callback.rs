@@ -81,7 +81,8 @@ impl Entry {
     #[must_use]
     pub fn title(&self) -> String {
         match (&self.name, &self.target) {
-            (Some(name), _) => name.to_string(),
+            // A report is a line, and no name moves the cursor.
+            (Some(name), _) => name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
             (None, Target::Command(command)) => command.quoted(),
             (None, Target::Function(pointer, _)) => title_of(pointer),
         }
@@ -101,20 +102,14 @@ impl Entry {
 
     /// Calls it in its working directory and its surroundings, as deep in calls as its caller is.
     pub fn call(&self, host: &Host, engine: &Engine, level: usize) -> Outcome {
-        let before = host.directory();
-        host.return_to(&self.directory);
-        let result = match &self.target {
+        host.visit(&self.directory, || match &self.target {
             Target::Function(pointer, args) => {
-                let global = self.home.as_ref().unwrap_or(&self.surroundings);
-                call_in(global, engine, pointer, args, self.position, level)
+                let own = self.home.as_ref().unwrap_or(&self.surroundings);
+                let later = host.lexical().later(own);
+                call_in(later.as_ref().unwrap_or(own), engine, pointer, args, self.position, level)
             }
             Target::Command(command) => super::command::run(host, command).map(|()| Dynamic::UNIT),
-        };
-        // Most handlers stay where they are; whoever comes next goes to its own directory anyway.
-        if !Rc::ptr_eq(&host.directory(), &before) {
-            host.return_to(&before);
-        }
-        result
+        })
     }
 }
 

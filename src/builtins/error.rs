@@ -60,6 +60,8 @@ pub enum Error {
     },
     /// The words of a command are wrong.
     Words(&'static str, String),
+    /// A text is no JSON; where and why.
+    Json(String),
     /// A program cannot be started.
     Unstartable {
         /// The command, quoted.
@@ -107,6 +109,7 @@ impl Error {
             Self::Unstartable { .. } | Self::Spawn { .. } => "program",
             Self::System { .. } => "system",
             Self::UnknownField { .. } => "field",
+            Self::Json(_) => "json",
             _ => "argument",
         }
     }
@@ -148,6 +151,7 @@ impl fmt::Display for Error {
                 }
             }
             Self::Words(verb, what) => write!(f, "{verb}: {what}"),
+            Self::Json(why) => write!(f, "parse_json: the text is no JSON: {why}"),
             Self::Unstartable { command, program, why } => {
                 write!(f, "cannot start `{command}`: ")?;
                 match why {
@@ -219,5 +223,10 @@ pub fn thrown_message(value: &Dynamic) -> String {
     {
         return message.clone().into_string().unwrap_or_else(|_| message.to_string());
     }
-    value.read_lock::<ImmutableString>().map_or_else(|| value.to_string(), |text| text.to_string())
+    if let Some(text) = value.read_lock::<ImmutableString>() {
+        return text.to_string();
+    }
+    let text = value.to_string();
+    // A type of the host has no text but its name in the host.
+    if text == value.type_name() { format!("a {}", text.rsplit("::").next().unwrap_or(&text)) } else { text }
 }

@@ -16,6 +16,7 @@ use rhai::{
 };
 
 use super::callback;
+use super::exit::Handler;
 use super::{caught, names};
 
 /// What a closure calls the variable of a loop around it, as it is in that turn.
@@ -58,6 +59,8 @@ pub struct Lexical {
     closures: RefCell<HashSet<String>>,
     /// What was in sight at the start of each module that is being loaded, outermost first.
     starts: RefCell<Vec<GlobalRuntimeState>>,
+    /// What was in sight at the end of the script.
+    end: RefCell<Option<Rc<GlobalRuntimeState>>>,
     /// What is in sight where functions and closures of modules were defined, by their names.
     homes: RefCell<HashMap<String, Rc<GlobalRuntimeState>>>,
 }
@@ -87,6 +90,28 @@ impl Lexical {
     /// What was in sight at the start of the module that has just been evaluated.
     pub fn take_start(&self) -> Option<GlobalRuntimeState> {
         self.starts.borrow_mut().pop()
+    }
+
+    /// Remembers what is in sight at the end of the script.
+    pub fn set_end(&self, mut global: GlobalRuntimeState) {
+        global.level = 0;
+        self.end.replace(Some(Rc::new(global)));
+    }
+
+    /// What a handler of the script sees in the end: what it saw when it was registered, and what the script has
+    /// imported since.
+    #[must_use]
+    pub fn later(&self, registered: &GlobalRuntimeState) -> Option<Rc<GlobalRuntimeState>> {
+        let end = self.end.borrow();
+        let end = end.as_ref()?;
+        if registered.num_imports() >= end.num_imports() || registered.source != end.source {
+            return None;
+        }
+        let same_lib =
+            registered.lib.len() == end.lib.len() && registered.lib.iter().zip(&end.lib).all(|(a, b)| Rc::ptr_eq(a, b));
+        let mut both = registered.scan_imports_raw().zip(end.scan_imports_raw());
+        let same_imports = both.all(|(a, b)| a.0 == b.0 && Rc::ptr_eq(a.1, b.1));
+        (same_lib && same_imports).then(|| Rc::clone(end))
     }
 
     /// Remembers what is in sight where functions of a module were defined: the engine does not find them from
@@ -180,6 +205,10 @@ pub fn register(engine: &mut Engine, lexical: &Rc<Lexical>) {
     #[allow(deprecated)]
     engine.on_missing_function(move |name, args, is_method, mut context| {
         if let Some(builtin) = names::as_lent(name) {
+            // What a handler can do, whatever functions the script has.
+            if is_method && args.first().is_some_and(|object| object.is::<Handler>()) {
+                return context.call_native_fn_raw(builtin, true, args).map(Some);
+            }
             return context.call_fn_raw(builtin, is_method, is_method, args).map(Some);
         }
         if !names::may_have_home(name) {

@@ -2,12 +2,14 @@
 //! and a line that registers it here or in its room.
 
 pub mod args;
+pub mod arrays;
 pub mod callback;
 pub mod caught;
 pub mod command;
 pub mod error;
 pub mod exit;
 pub mod input;
+pub mod json;
 pub mod lexical;
 pub mod names;
 pub mod output;
@@ -99,6 +101,8 @@ pub type Outcome = Result<Dynamic, Box<EvalAltResult>>;
 pub fn register(engine: &mut Engine, host: &Host) {
     lexical::register(engine, host.lexical());
     caught::register(engine);
+    arrays::register(engine);
+    json::register(engine);
     record::register(engine);
     let mut room = Room { engine, host };
     exit::register(&mut room);

@@ -156,9 +156,9 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .into_iter()
         .filter(|candidate| *candidate != name)
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        // One slip in three letters is a typo; more is another word, as is any slip in one or two.
-        .filter(|(distance, candidate)| *distance <= name.len().max(candidate.len()).div_ceil(3).min(3))
-        .filter(|(distance, candidate)| distance * 2 < name.len().max(candidate.len()))
+        // One slip in four letters is a typo; more is another word, as is any slip in one or two.
+        .filter(|(distance, candidate)| *distance <= name.len().min(candidate.len()).div_ceil(4).min(3))
+        .filter(|(_, candidate)| name.len().min(candidate.len()) > 2)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -179,5 +179,7 @@ mod tests {
         assert_eq!(nearest("clenup", known), Some("cleanup"));
         assert_eq!(nearest("tarp", known), Some("trap"));
         assert_eq!(nearest("banana", known), None);
+        assert_eq!(nearest("foo", ["floor"]), None);
+        assert_eq!(nearest("rand", ["range"]), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
+use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
 
 use super::callback::Entry;
 use super::error::thrown_message;
@@ -68,7 +68,23 @@ pub fn run_one(host: &Host, context: &NativeCallContext<'_>, id: EntryId) -> Out
     let level = context.global_runtime_state().level;
     let (result, stop) = call(host, context.engine(), level, &entry, host.outcome());
     let result = if settle(host, &entry, stop) { Ok(Dynamic::UNIT) } else { result };
+    let result = result.map_err(|error| {
+        // It is a handler that failed, whatever the script makes of it.
+        tell(host, &entry, Why::Raised(&error));
+        called_at(error, context.call_position())
+    });
     if host.checkpoint() { Err(super::error::stopped()) } else { result }
+}
+
+/// The error of a handler as that of a function which is called at a place: the engine takes the place of its
+/// registration for it.
+fn called_at(error: Box<EvalAltResult>, place: Position) -> Box<EvalAltResult> {
+    match *error {
+        EvalAltResult::ErrorInFunctionCall(name, source, inner, _) => {
+            EvalAltResult::ErrorInFunctionCall(name, source, inner, place).into()
+        }
+        _ => error,
+    }
 }
 
 fn call(host: &Host, engine: &Engine, level: usize, entry: &Entry, outcome: Option<Ending>) -> (Outcome, Option<Stop>) {

@@ -4,9 +4,11 @@ pub mod args;
 pub mod report;
 pub mod run;
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::os::unix::ffi::OsStrExt;
 
-use clap::Parser;
+use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
 
 use crate::host::output::write_stderr;
 use crate::sys::status::Status;
@@ -15,7 +17,9 @@ use args::{Args, Color};
 /// Does what the command line says.
 #[must_use]
 pub fn main() -> Status {
-    let args = match Args::try_parse() {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let command = Args::command().color(choice_of(&words));
+    let args = match command.try_get_matches_from(words).and_then(|matches| Args::from_arg_matches(&matches)) {
         Ok(args) => args,
         Err(error) => {
             let asked = !error.use_stderr();
@@ -35,13 +39,34 @@ pub fn main() -> Status {
     }
 }
 
+/// What `--color` says on a command line that may be wrong: its error is coloured, or not, by that.
+fn choice_of(words: &[OsString]) -> ColorChoice {
+    let options = words.iter().skip(1).take_while(|word| word.as_bytes().starts_with(b"-") && *word != "-e");
+    let mut choice = None;
+    for (index, option) in options.enumerate() {
+        let value = match option.to_str() {
+            Some("--color") => words.get(index + 2).and_then(|value| value.to_str()),
+            Some(option) => option.strip_prefix("--color="),
+            None => None,
+        };
+        choice = value.and_then(|value| Color::from_str(value, true).ok()).or(choice);
+    }
+    match choice {
+        Some(Color::Always) => ColorChoice::Always,
+        Some(Color::Never) => ColorChoice::Never,
+        Some(Color::Auto) | None => ColorChoice::Auto,
+    }
+}
+
 fn wants_color(when: Color) -> bool {
     match when {
         Color::Always => true,
         Color::Never => false,
         // Source: no-color.org, where an empty value counts as none.
         Color::Auto => {
-            std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            std::io::stderr().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+                && std::env::var_os("TERM").is_none_or(|value| value != "dumb")
         }
     }
 }

@@ -5,7 +5,7 @@ use colored::Colorize;
 
 use crate::engine::check::Level as Weight;
 use crate::engine::failure::{Failure, Frame, Place};
-use crate::engine::source::Sources;
+use crate::engine::source::{LAST_LINE, Sources};
 use crate::host::settings::Style;
 
 /// How stagesh's own lines are dressed where colour is on, and where it is off (`colored` knows which).
@@ -26,7 +26,9 @@ pub fn render(weight: Weight, failure: &Failure, sources: &Sources, color: bool)
     };
     let renderer = if color { Renderer::styled() } else { Renderer::plain() }.term_width(WIDTH);
     let mut text =
-        match failure.place.as_ref().and_then(|place| Some((place, sources.line(&place.source, place.line)?))) {
+        match failure.place.as_ref().and_then(|place| {
+            Some((place, sources.line(&place.source, place.line).filter(|_| place.column < LAST_LINE)?))
+        }) {
             Some((place, line)) => {
                 let path = sources.display(&place.source);
                 let start = line.char_indices().nth(place.column - 1).map_or(line.len(), |(index, _)| index);
@@ -88,5 +90,6 @@ fn line_of(frame: &Frame, sources: &Sources) -> String {
 
 fn at(place: &Place, sources: &Sources) -> String {
     let name = if place.source.is_empty() { "the text given to eval".into() } else { sources.display(&place.source) };
-    format!("{name}:{}:{}", place.line, place.column)
+    let or_later = if place.line >= LAST_LINE || place.column >= LAST_LINE { " or later" } else { "" };
+    format!("{name}:{}:{}{or_later}", place.line, place.column)
 }

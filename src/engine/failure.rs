@@ -74,7 +74,11 @@ impl Failure {
     #[must_use]
     pub fn from_parse_error(error: &ParseError, source: &str) -> Self {
         let hint = match error.err_type() {
-            ParseErrorType::Reserved(_) => Some("it is a word of the language: choose another name".into()),
+            ParseErrorType::Reserved(word) => Some(match word.as_str() {
+                "null" | "nil" => "the value for nothing is `()`".into(),
+                "var" => "a variable begins with `let`".into(),
+                _ => "it is a word of the language: choose another name".into(),
+            }),
             _ => None,
         };
         Self { hint, ..Self::at(source, error.position(), lower_first(&error.err_type().to_string())) }
@@ -150,7 +154,11 @@ fn message(error: &EvalAltResult, at: Option<&Place>, sources: &Sources) -> Stri
     match error {
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => "an error was thrown".into(),
         EvalAltResult::ErrorRuntime(value, _) => thrown_message(value),
+        EvalAltResult::ErrorParsing(ParseErrorType::WrongFnDefinition, _) => {
+            "a text that is evaluated cannot define functions or closures".into()
+        }
         EvalAltResult::ErrorParsing(error, _) => lower_first(&error.to_string()),
+        EvalAltResult::ErrorDataRace(..) => "a variable is in use by the call that is running".into(),
         EvalAltResult::ErrorVariableNotFound(name, _) if name.contains("::") => {
             format!("the module has no variable `{name}`")
         }
@@ -159,6 +167,10 @@ fn message(error: &EvalAltResult, at: Option<&Place>, sources: &Sources) -> Stri
         EvalAltResult::ErrorFunctionNotFound(signature, _) => {
             let (name, types) = split_signature(signature);
             let name = names::as_written(name);
+            // Not a name: Rhai says so of what `sort` cannot compare.
+            if name.contains(' ') {
+                return name.to_string();
+            }
             let tree = at.and_then(|at| sources.tree(&at.source));
             if names::is_closure(name) {
                 return closure_message(name, types.len(), tree.as_deref());
@@ -176,6 +188,9 @@ fn message(error: &EvalAltResult, at: Option<&Place>, sources: &Sources) -> Stri
         // Where no stop is latched, the guard of the stack has ended it.
         EvalAltResult::ErrorStackOverflow(_) | EvalAltResult::ErrorTerminated(..) => {
             "too many calls within calls: endless recursion?".into()
+        }
+        EvalAltResult::ErrorMismatchDataType(expected, given, _) if !expected.is_empty() => {
+            format!("expected {}, not {}", a_value_of(expected), a_value_of(given))
         }
         EvalAltResult::ErrorDataTooLarge(what, _) => format!("{} is above the limit of 2 GiB", lower_first(what)),
         other => {
@@ -239,9 +254,18 @@ pub(super) fn split_signature(signature: &str) -> (&str, Vec<&str>) {
     (name, types.split(", ").map(|text| plain_type(text.trim())).collect())
 }
 
+fn a_value_of(kind: &str) -> String {
+    match plain_type(kind) {
+        "()" => "`()`".into(),
+        kind if kind.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {kind}"),
+        kind => format!("a {kind}"),
+    }
+}
+
 /// What a person calls a type of Rhai's.
 fn plain_type(name: &str) -> &str {
     match name {
+        name if name.starts_with("core::ops::range::Range") => "range",
         "i64" => "integer",
         "f64" => "float",
         "Fn" => "function",

@@ -33,6 +33,7 @@ pub(super) fn of(error: &EvalAltResult, at: Option<&Place>, frames: &[Frame], so
         }
         EvalAltResult::ErrorFunctionNotFound(signature, _) => {
             let (name, types) = split_signature(signature);
+            let name = names::as_written(name);
             if types.contains(&"()")
                 && let Some(hint) = in_place_hint(at, sources)
             {
@@ -45,6 +46,9 @@ pub(super) fn of(error: &EvalAltResult, at: Option<&Place>, frames: &[Frame], so
         }
         EvalAltResult::ErrorMismatchDataType(_, given, _) if given == "()" => in_place_hint(at, sources),
         EvalAltResult::ErrorFor(_) => in_place_hint(at, sources),
+        EvalAltResult::ErrorDataRace(..) => {
+            Some("a method is running on a variable that is used meanwhile: call it on a copy, as in `let h = handle; h.run()`".into())
+        }
         _ => None,
     }
 }
@@ -64,23 +68,27 @@ pub(super) fn for_variable(
             "`global::{constant}` is a constant of the top level: write `const {constant} = …` there"
         ));
     }
-    if name.contains("::") {
+    if let Some((_, own)) = name.rsplit_once("::") {
+        if !sources.has_function(own) {
+            return None;
+        }
         let closure = closure_for(name, &rest);
         return Some(format!("a function of a module is not a value; write the closure `{closure}`"));
     }
     let tree = sources.tree(&at.source);
-    let globals = tree.as_deref().map(syntax::globals).unwrap_or_default();
-    if in_function && let Some((_, binding)) = globals.iter().find(|(known, _)| known == name) {
-        let instead = if *binding == Binding::Constant {
-            format!("write `global::{name}`, which it sees")
-        } else if is_assignment(&rest, name) {
-            format!("return the new value and write `{name} = …` there")
-        } else {
-            format!("make `{name}` a parameter, or use a closure")
+    let outside = tree.as_deref().map(syntax::outside).unwrap_or_default();
+    if in_function && let Some((_, binding)) = outside.iter().find(|(known, _)| known == name) {
+        let is_constant = *binding == Binding::Constant;
+        let instead = match (is_constant, is_assignment(&rest, name)) {
+            (true, true) => return Some(format!("`{name}` is a constant: nothing changes it")),
+            (true, false) => format!("write `global::{name}`, which it sees"),
+            (false, true) => format!("return the new value and write `{name} = …` there"),
+            (false, false) => format!("make `{name}` a parameter, or use a closure"),
         };
         return Some(format!("a `fn` does not see the variables outside it: {instead}"));
     }
     let functions = tree.as_deref().map(syntax::functions).unwrap_or_default();
+    let globals = tree.as_deref().map(syntax::globals).unwrap_or_default();
     let outside = globals.iter().map(|(name, _)| name.as_str()).filter(|_| !in_function);
     let known = functions.iter().map(String::as_str).chain(outside).chain(in_sight.iter().copied());
     names::nearest(name, known.chain(names::GLOBAL.iter().map(|n| n.name)))
@@ -128,25 +136,59 @@ pub(super) fn for_function(name: &str, at: &Place, sources: &Sources) -> Option<
     names::nearest(name, all).map(|nearest| format!("did you mean `{nearest}`?"))
 }
 
-/// The first in-place method in sight of the place: on its line, or where a variable was given its result.
+/// The method that works in place and whose `()` is what went wrong at the place, if that can be seen: its call
+/// ends right before, is among what follows, or gave its result to the variable that is used.
 fn in_place_hint(at: Option<&Place>, sources: &Sources) -> Option<String> {
     let place = at?;
     let text = sources.text(&place.source)?;
     let lines: Vec<&str> = text.lines().take(place.line).collect();
     let line = lines.last()?;
-    let called = |line: &str| IN_PLACE.into_iter().find(|verb| line.contains(&format!(".{verb}(")));
-    // What the result was given to must be what is used here.
-    let before = || {
-        lines.iter().rev().find_map(|earlier| {
-            let (name, value) = earlier.split_once('=')?;
-            let name = name.split_whitespace().next_back()?;
-            let is_used = line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name);
-            called(value).filter(|_| is_used)
-        })
-    };
-    let here = called(line);
-    let verb = here.or_else(before)?;
+    let column = line.char_indices().nth(place.column - 1).map_or(line.len(), |(index, _)| index);
+    let (before, rest) = line.split_at(column);
+    let receiver = before.trim_end().strip_suffix('.').map(|before| before.trim_end_matches('?'));
+    let verb = match receiver {
+        Some(receiver) => last_call(receiver).or_else(|| given_to(last_word(receiver)?, &lines, before)),
+        None => {
+            let among = IN_PLACE.into_iter().find(|verb| rest.contains(&format!(".{verb}(")));
+            let words = line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+            among.or_else(|| words.into_iter().find_map(|word| given_to(word, &lines, before)))
+        }
+    }?;
     Some(format!(
         "`{verb}` works in place and returns `()`: call it on a variable of its own line, then use the variable"
     ))
+}
+
+fn last_word(text: &str) -> Option<&str> {
+    let start = text.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |at| at + 1);
+    Some(&text[start..]).filter(|word| !word.is_empty())
+}
+
+/// The in-place method whose call a text ends with.
+fn last_call(text: &str) -> Option<&'static str> {
+    let text = text.trim_end().trim_end_matches(';').trim_end();
+    let mut depth = 0;
+    let open = text.char_indices().rev().find(|(_, c)| {
+        match c {
+            ')' => depth += 1,
+            '(' => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    });
+    let called = &text[..open.filter(|(_, c)| *c == '(')?.0];
+    IN_PLACE.into_iter().find(|verb| called.strip_suffix(verb).is_some_and(|before| before.ends_with('.')))
+}
+
+/// The in-place method whose result a variable was given last.
+fn given_to(name: &str, lines: &[&str], before: &str) -> Option<&'static str> {
+    let (_, earlier) = lines.split_last()?;
+    let statements = earlier.iter().copied().chain([before]).flat_map(|line| line.split(';'));
+    let values: Vec<&str> = statements
+        .filter_map(|statement| {
+            let (left, value) = statement.split_once('=')?;
+            (last_word(left.trim_end())? == name && !value.starts_with('=')).then_some(value)
+        })
+        .collect();
+    last_call(values.last()?)
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use rhai::{AST, ASTNode, Engine, Expr, Module, ParseError, Position, ScriptFuncDef, Stmt};
+use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Module, ParseError, Position, ScriptFuncDef, Stmt};
 
 use super::source::{SourceText, Sources};
 use super::syntax::{self, Binding, CallSite, Use, Visitor};
@@ -76,12 +76,17 @@ pub(super) fn as_meant(
 /// Most scripts import nothing, have no loop that could make closures, and catch nothing: their tree is good as
 /// it is.
 fn may_mislead(parsed: &AST) -> bool {
-    let mut may = false;
+    let mut may = parsed.iter_functions().any(|function| hides_member(function.name, function.params.len()));
     parsed.walk(&mut |path: &[ASTNode<'_>]| {
         may |= matches!(path.last(), Some(ASTNode::Stmt(Stmt::Import(..) | Stmt::For(..) | Stmt::TryCatch(..))));
         !may
     });
     may
+}
+
+/// Whether a function is found in place of what a handler can do by that name.
+fn hides_member(name: &str, params: usize) -> bool {
+    names::members(name).any(|count| count == params + 1)
 }
 
 fn closures(tree: &AST) -> impl Iterator<Item = &str> {
@@ -94,7 +99,9 @@ fn renames(parsed: &AST, role: Role, closures: Closures) -> Renames {
         Role::Script => 0,
         Role::Module(number) => number,
     };
-    let mut finder = Finder { renames: Renames::default(), own: Vec::new(), number, closures };
+    let hiding = parsed.iter_functions().filter(|f| hides_member(f.name, f.params.len())).map(|f| f.name.to_string());
+    let mut finder =
+        Finder { renames: Renames::default(), own: Vec::new(), hiding: hiding.collect(), number, closures };
     // Where there is one text, its names mean one thing.
     if role != Role::Script || imports(parsed) {
         for (.., count, def) in parsed.shared_lib().iter_script_fn_info() {
@@ -124,6 +131,8 @@ fn imports(parsed: &AST) -> bool {
 struct Finder {
     renames: Renames,
     own: Vec<(String, usize)>,
+    /// Functions that would be found in place of what a handler can do.
+    hiding: Vec<String>,
     number: usize,
     closures: Closures,
 }
@@ -153,6 +162,12 @@ impl Visitor for Finder {
                 self.rename(position, usage.name, names::unique(usage.name, self.number));
             }
             _ => {}
+        }
+    }
+
+    fn method(&mut self, call: &FnCallExpr, position: Position) {
+        if self.hiding.iter().any(|name| *name == call.name) && hides_member(&call.name, call.args.len()) {
+            self.rename(position, &call.name, names::lent(&call.name, self.number));
         }
     }
 

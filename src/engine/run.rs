@@ -136,6 +136,7 @@ impl Interpreter {
             self.engine.eval_statements_raw(&mut global, &mut caches, &mut scope, tree.statements())
         });
         let result = catch_unwind(evaluate).unwrap_or_else(|panic| Err(unwind::panicked(&*panic)));
+        self.host.lexical().set_end(global.clone());
         // Handlers may hold what is in them, and dropping a long chain of closures recurses.
         std::mem::forget((scope, global, caches, tree));
         match result {

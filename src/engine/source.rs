@@ -18,6 +18,9 @@ pub const ARGUMENT: &str = "-e";
 /// The name of the text read from standard input.
 pub const STDIN: &str = "stdin";
 
+/// The engine counts lines and columns no further than this.
+pub const LAST_LINE: usize = u16::MAX as usize;
+
 /// Why a text cannot be had.
 #[derive(Debug)]
 pub enum SourceError {
@@ -144,6 +147,12 @@ impl Sources {
         self.trees.borrow().get(name).cloned()
     }
 
+    /// Whether a text has a function of that name.
+    #[must_use]
+    pub fn has_function(&self, name: &str) -> bool {
+        self.trees.borrow().values().any(|tree| tree.iter_functions().any(|function| function.name == name))
+    }
+
     /// Where the run began: what has no file imports relative to it.
     #[must_use]
     pub fn start(&self) -> &Path {
@@ -156,9 +165,12 @@ impl Sources {
         self.texts.borrow().get(name).cloned()
     }
 
-    /// A line of a text, counted from 1.
+    /// A line of a text, counted from 1; `None` from [`LAST_LINE`] on, which stands for all that follow.
     #[must_use]
     pub fn line(&self, name: &str, number: usize) -> Option<String> {
+        if number >= LAST_LINE {
+            return None;
+        }
         self.text(name)?.lines().nth(number.checked_sub(1)?).map(str::to_string)
     }
 

@@ -86,6 +86,8 @@ pub trait Visitor {
     fn variable(&mut self, _: Use<'_>) {}
     /// A function is called by its name; operators are not.
     fn call(&mut self, _: CallSite<'_>) {}
+    /// A method is called.
+    fn method(&mut self, _: &FnCallExpr, _: Position) {}
     /// A module is imported.
     fn import(&mut self, _: Import<'_>) {}
     /// A variable is made part of the module that the text is.
@@ -94,6 +96,8 @@ pub trait Visitor {
     fn closure(&mut self, _name: &str, _captured: &[Option<Binding>]) {}
     /// A variable is bound at the top level of the text.
     fn global(&mut self, _name: &str, _: Binding) {}
+    /// A variable is bound outside every function and closure.
+    fn outside(&mut self, _name: &str, _: Binding) {}
 }
 
 /// Walks the whole tree: the statements, then each named function in the order of the text.
@@ -170,6 +174,9 @@ impl Walk<'_> {
     fn bind(&mut self, name: &str, binding: Binding) {
         if self.blocks == 0 {
             self.visitor.global(name, binding);
+        }
+        if self.function.is_none() && self.around == 0 {
+            self.visitor.outside(name, binding);
         }
         self.scope.push((name.to_string(), binding));
     }
@@ -304,7 +311,10 @@ impl Walk<'_> {
             }
             Expr::Stmt(block) => self.block(block, &[]),
             Expr::FnCall(call, position) => self.call(call, *position),
-            Expr::MethodCall(call, _) => call.args.iter().for_each(|arg| self.expression(arg)),
+            Expr::MethodCall(call, position) => {
+                self.visitor.method(call, *position);
+                call.args.iter().for_each(|arg| self.expression(arg));
+            }
             Expr::DynamicConstant(value, _) => {
                 if let Some(pointer) = value.read_lock::<FnPtr>() {
                     self.closure(pointer.fn_name(), &[]);
@@ -378,6 +388,20 @@ pub fn globals(ast: &AST) -> Vec<(String, Binding)> {
     let mut globals = Globals(Vec::new());
     walk(ast, &mut globals);
     globals.0
+}
+
+/// What is bound outside every function and closure of a text, in whatever block.
+#[must_use]
+pub fn outside(ast: &AST) -> Vec<(String, Binding)> {
+    struct Outside(Vec<(String, Binding)>);
+    impl Visitor for Outside {
+        fn outside(&mut self, name: &str, binding: Binding) {
+            self.0.push((name.to_string(), binding));
+        }
+    }
+    let mut outside = Outside(Vec::new());
+    walk(ast, &mut outside);
+    outside.0
 }
 
 /// How many values the closure of that name captures, if the text makes it.

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::sys::descriptor::Interest;
+use crate::sys::descriptor::{Directory, Interest};
 use crate::sys::interrupts::{Caught, Interrupts, Sender};
 use crate::sys::signal::Signal;
 use exit_stack::{EntryId, ExitStack};
@@ -617,14 +617,27 @@ impl<H> State<H> {
         Ok(())
     }
 
-    /// Goes to a directory, or the nearest above it that still exists.
-    pub fn return_to(&self, directory: &Rc<Path>) {
-        for ancestor in directory.ancestors() {
-            if std::env::set_current_dir(ancestor).is_ok() {
-                *self.directory.borrow_mut() =
-                    if ancestor == &**directory { Rc::clone(directory) } else { ancestor.into() };
-                return;
+    /// Runs something in a directory, or the nearest above it that still exists, and comes back to where it was;
+    /// also to a directory that is gone meanwhile.
+    pub fn visit<T>(&self, directory: &Rc<Path>, run: impl FnOnce() -> T) -> T {
+        let before = self.directory();
+        // Most are there already. For the others a way back that needs no name, which may lead elsewhere then.
+        let is_there = Rc::ptr_eq(&before, directory) && std::env::set_current_dir(directory).is_ok();
+        let way_back = if is_there { None } else { Directory::current().ok() };
+        let nearest = directory.ancestors().find(|ancestor| !is_there && std::env::set_current_dir(ancestor).is_ok());
+        if let Some(nearest) = nearest {
+            *self.directory.borrow_mut() = if nearest == &**directory { Rc::clone(directory) } else { nearest.into() };
+        }
+        let result = run();
+        if !Rc::ptr_eq(&self.directory(), &before) {
+            let is_back = match way_back {
+                Some(way_back) => way_back.enter().is_ok(),
+                None => std::env::set_current_dir(&before).is_ok(),
+            };
+            if is_back {
+                *self.directory.borrow_mut() = before;
             }
         }
+        result
     }
 }

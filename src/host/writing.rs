@@ -102,9 +102,10 @@ impl<H> State<H> {
         }
     }
 
-    /// Waits at the end until a slow reader has all that was printed, or a signal says that nobody does.
+    /// Waits at the end until a slow reader has all that was printed, unless a signal has come in the clean-up, or
+    /// comes now: then nobody waits for it.
     pub(super) fn drain(&self) {
-        let before = self.blemishes.borrow().len();
+        let is_signalled = || self.blemishes.borrow().iter().any(|blemish| matches!(blemish, Blemish::Signal(_)));
         loop {
             match self.output.write_some() {
                 Ok(true) => return,
@@ -114,8 +115,8 @@ impl<H> State<H> {
                     return;
                 }
             }
-            let waited = self.block(&[(io::stdout().as_fd(), Interest::Writable)], None);
-            if waited.is_err() || self.blemishes.borrow().len() != before {
+            let gives_up = is_signalled() || self.block(&[(io::stdout().as_fd(), Interest::Writable)], None).is_err();
+            if gives_up {
                 self.output.clear();
                 return;
             }

@@ -1,7 +1,7 @@
 //! Reading from descriptors, and waiting for them.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -23,6 +23,30 @@ impl Interest {
             Self::Readable => PollFlags::POLLIN,
             Self::Writable => PollFlags::POLLOUT,
         }
+    }
+}
+
+/// A directory that is held open: it can be entered whatever becomes of its name.
+pub struct Directory(OwnedFd);
+
+impl Directory {
+    /// The working directory.
+    ///
+    /// # Errors
+    ///
+    /// As open(2).
+    pub fn current() -> io::Result<Self> {
+        let flags = OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        Ok(Self(nix::fcntl::open(".", flags, nix::sys::stat::Mode::empty())?))
+    }
+
+    /// Makes it the working directory.
+    ///
+    /// # Errors
+    ///
+    /// As fchdir(2).
+    pub fn enter(&self) -> io::Result<()> {
+        Ok(nix::unistd::fchdir(&self.0)?)
     }
 }
 

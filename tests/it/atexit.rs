@@ -138,10 +138,11 @@ fn run_of_a_cancelled_handler_is_nothing() {
 
 #[test]
 fn run_raises_what_the_handler_raises() {
-    prints(
-        "let h = atexit(|| throw \"no disk\"); try { h.run(); print(\"not reached\"); } catch (e) { print(e); } print(h.pending);",
-        "no disk\nfalse\n",
-    );
+    // It is told and counts as in the clean-up, whatever the script makes of it.
+    code("let h = atexit(|| throw \"no disk\"); try { h.run(); print(\"not reached\"); } catch (e) { print(e); } print(h.pending);")
+        .run()
+        .expect(1, "no disk\nfalse\n")
+        .expect_error("in the exit handler `closure` registered at -e:1:9");
 }
 
 #[test]
@@ -150,6 +151,59 @@ fn an_uncaught_error_of_run_is_the_error_of_the_script() {
         .run()
         .expect(1, "rest\n")
         .expect_error("error: no disk");
+}
+
+#[test]
+fn an_error_of_run_shows_where_it_was_called() {
+    let place = Place::new();
+    let script = "fn work() { throw \"boom\" }\nfn finish(h) {\n    h.run();\n}\nfinish(atexit(work));";
+    file(place.write("x.rhai", script))
+        .cwd(place.path())
+        .run()
+        .expect_code(1)
+        .expect_error("in `work`, called from x.rhai:3:7\n   in `finish`, called from x.rhai:5:1\n");
+}
+
+#[test]
+fn a_function_of_the_script_hides_nothing_that_a_handler_can_do() {
+    prints(
+        "fn cancel() { print(\"mine\") } fn run() { print(this) } fn name(x) { x } let h = atexit(print, \"never\");
+         print(h.cancel()); let g = atexit(print, \"now\"); g.run(); \"s\".cancel(); \"t\".run(); print(\"u\".name(1));
+         atexit(print, \"last\").name(\"named\"); print(handlers()[0].name);",
+        "true\nnow\nmine\nt\n1\nnamed\nlast\n",
+    );
+}
+
+#[test]
+fn a_name_is_one_line_of_a_report() {
+    code("atexit(|| throw 1).name(\"a\\nb\\x1b[1m\");")
+        .run()
+        .expect_code(1)
+        .expect_error("exit handler `a\u{fffd}b\u{fffd}[1m`");
+}
+
+#[test]
+fn a_handler_sees_what_the_script_imports_after_its_registration() {
+    let place = Place::new();
+    place.write("late.rhai", "fn clean() { print(\"late\") }");
+    let script = "fn clean() { late::clean() } atexit(clean); atexit(|| late::clean()); import \"late\" as late;";
+    file(place.write("x.rhai", script)).run().expect(0, "late\nlate\n");
+}
+
+#[test]
+fn a_script_stays_in_a_directory_that_is_gone() {
+    let place = Place::new();
+    let script = "let start = cwd(); sh(\"mkdir -p a/b\"); cd(\"a/b\"); sh(\"rm -rf ../../a\"); let here = cwd();
+        scope(|| { atexit(|| print(cwd() == start)); }); print(cwd() == here); print(succeeds([\"touch\", \"x\"]));";
+    file(place.write("x.rhai", script)).cwd(place.path()).run().expect(0, "true\ntrue\nfalse\n");
+    assert_eq!(place.list(), ["x.rhai"]);
+}
+
+#[test]
+fn rhais_own_functions_are_refused_with_another_number_of_arguments() {
+    refuses("atexit(Fn(\"sqrt\"), 1, 2, 3);", "atexit: function `sqrt` takes 1 argument but 3 were given");
+    refuses("fn int.show() { print(this) } atexit(show);", "atexit: there is no function `show`");
+    prints("let h = atexit(print, \"never\"); atexit(Fn(\"cancel\"), h);", "");
 }
 
 #[test]

@@ -307,10 +307,46 @@ fn what_works_in_place_is_told_to() {
     ] {
         code(text).run().expect_code(1).expect_error(&format!("help: `{verb}` works in place and returns `()`"));
     }
+    for text in [
+        "let list = []; list.push(read_line().len());",
+        "let line = read_line(); let part = line.trim();",
+        "let a = \"x\".replace(\"x\", \"y\"); let a = 3; let b = (); if a == 3 { b.len() }",
+    ] {
+        code(text).run().expect_code(1).expect_not("works in place");
+    }
+}
+
+#[test]
+fn a_function_that_uses_a_variable_of_a_block_outside_is_told_what_to_do() {
+    let hint = "a `fn` does not see the variables outside it: make `host` a parameter, or use a closure";
+    expect_hint("for host in [1] { f(); } fn f() { host }", "there is no variable `host`", hint);
+    let hint = "`COUNT` is a constant: nothing changes it";
+    expect_hint("fn f() { COUNT = 1 } const COUNT = 3; f();", "there is no variable `COUNT`", hint);
+}
+
+#[test]
+fn an_error_beyond_what_the_engine_counts_points_at_no_line() {
+    let place = Place::new();
+    let text = format!("{}foo();\n", "let a = 1;\n".repeat(70_000));
+    let output = file(place.write("long.rhai", text)).run();
+    output.expect_code(1).expect_error(":65535:1 or later").expect_not("let a");
+}
+
+#[test]
+fn what_sort_cannot_compare_and_what_a_type_is_are_told_in_words() {
+    code("[1, \"a\"].sort();").run().expect_error("error: elements of different types cannot be sorted\n");
+    code("[1, 2][0..1];").run().expect_error("error: expected an integer, not a range\n");
+    code("throw atexit(print);").run().expect_error("error: a Handler\n");
+    code("eval(\"[1].map(|x| x)\");").run().expect_error("cannot define functions or closures");
+    code("let h = (); h = atexit(|| { h = (); }); h.run();")
+        .run()
+        .expect_error("help: a method is running on a variable");
 }
 
 #[test]
 fn a_reserved_word_as_a_name_is_told_as_such() {
+    code("let x = null;").run().expect_code(2).expect_error("help: the value for nothing is `()`");
+    code("var x = 1;").run().expect_code(2).expect_error("help: a variable begins with `let`");
     for word in ["spawn", "new", "default", "with", "go"] {
         code(&format!("let {word} = 1;"))
             .run()

@@ -271,10 +271,39 @@ const ABORTING: [(&str, &str); 11] = [
 
 #[test]
 fn a_script_cannot_abort_the_host() {
+    for script in ["let s = \"eval(s)\"; eval(s);", "fn f(s) { eval(s) } f(\"eval(s)\");"] {
+        code(&format!("atexit(print, \"cleaned\"); {script}")).run().expect(1, "cleaned\n").expect_error("endless");
+    }
+    code("atexit(print, \"cleaned\"); atexit(|| { let s = \"eval(s)\"; eval(s); });").run().expect(1, "cleaned\n");
     for (script, why) in ABORTING {
         let output = code(&format!("atexit(print, \"cleaned\"); {script}")).run();
         output.expect(1, "cleaned\n").expect_error("error: ").expect_error(why);
     }
+}
+
+#[test]
+fn what_a_comparing_function_raises_is_not_lost() {
+    for call in ["[2, 1].sort(|a, b| fail())", "[2, 1].order(|a, b| fail())", "[1, 1].dedup(|a, b| fail())"] {
+        let script = format!("fn fail() {{ throw \"boom\" }} atexit(print, \"cleaned\"); {call}; print(\"went on\");");
+        code(&script).run().expect(1, "cleaned\n").expect_error("error: boom");
+    }
+    code("print([3, 1, 2].order(|a, b| a - b)); print([3, 1, 2].order(|a, b| a > b)); let a = [1, 1, 2]; a.dedup(|a, b| a == b); print(a);")
+        .run()
+        .expect(0, "[1, 2, 3]\n[3, 2, 1]\n[1, 2]\n");
+    code("[2, 1].sort(|a, b| \"x\");")
+        .run()
+        .expect_code(1)
+        .expect_error("sort: expected a function that gives an integer");
+    code("fn f(x) { [1, 2].sort(|a, b| f(a)) } f(0);").run().expect_code(1).expect_error("endless recursion?");
+}
+
+#[test]
+fn json_that_is_parsed_is_not_evaluated() {
+    let shows = "print(parse_json(`{\"a\": [1, 2.5, null, true, \"x\"], \"b\": {}}`));";
+    code(shows).run().expect(0, "#{\"a\": [1, 2.5, (), true, \"x\"], \"b\": #{}}\n");
+    code("try { parse_json(`{\"a\": exit(3)}`) } catch (e) { print(e.kind); print(e.message) }")
+        .run()
+        .expect(0, "json\nparse_json: the text is no JSON: expected value at line 1 column 7\n");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::harness::root;
 const FLOORS: [&str; 5] = ["sys", "host", "builtins", "engine", "cli"];
 
 /// Crates, and the floors that may name them.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("rhai", &["builtins", "engine"]),
     ("signal_hook", &["sys"]),
     ("nix", &["sys"]),
@@ -19,6 +19,7 @@ const CRATES: [(&str, &[&str]); 8] = [
     ("anyhow", &["cli"]),
     ("annotate_snippets", &["cli"]),
     ("strsim", &["builtins"]),
+    ("serde_json", &["builtins"]),
 ];
 
 /// A file longer than this holds more than one idea.
