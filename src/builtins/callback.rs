@@ -190,7 +190,7 @@ fn by_name(pointer: &FnPtr) -> FnPtr {
 ///
 /// # Returns
 ///
-/// What was in sight where it was made, for a closure of a module that is not in sight from `context`.
+/// What is in sight where it was made, if that is another text than that of `context`.
 ///
 /// # Errors
 ///
@@ -205,12 +205,13 @@ fn home_of(
     let name = pointer.fn_name();
     let count = args + pointer.curry().len();
     let visible = |module: &Module| module.get_script_fn(name, count).is_some_and(|def| def.this_type.is_none());
-    if context.iter_namespaces().any(visible) {
+    let home = host.lexical().home(name);
+    let is_foreign = home.as_ref().is_some_and(|home| home.source() != context.global_runtime_state().source());
+    if !is_foreign && context.iter_namespaces().any(visible) {
         return Ok(None);
     }
-    let home = host.lexical().home(name);
-    if home.as_ref().is_some_and(|home| home.lib.iter().any(|module| visible(module))) {
-        return Ok(home);
+    if let Some(home) = home.as_ref().filter(|home| home.lib.iter().any(|module| visible(module))) {
+        return Ok(Some(with_imports(host, home, context.global_runtime_state())));
     }
     let known = context.iter_namespaces().chain(home.iter().flat_map(|home| home.lib.iter().map(|module| &**module)));
     let mut takes: Vec<usize> = known.flat_map(|module| counts(module, name)).collect();
@@ -232,6 +233,22 @@ fn home_of(
     takes.dedup();
     let takes = takes.into_iter().map(|n| n.saturating_sub(pointer.curry().len())).collect();
     Err(Error::ArgumentCount { verb, name: title_of(pointer), takes, given: args })
+}
+
+/// What is in sight at home, and what was imported around the call of the text that runs `here`: a function of a
+/// script may have imported what a closure in it uses.
+fn with_imports(host: &Host, home: &Rc<GlobalRuntimeState>, here: &GlobalRuntimeState) -> Rc<GlobalRuntimeState> {
+    let own = here.source().and_then(|source| host.lexical().imports_of(source)).unwrap_or(0);
+    let around = here.num_imports().saturating_sub(own);
+    if around == 0 {
+        return Rc::clone(home);
+    }
+    let mut both = GlobalRuntimeState::clone(home);
+    both.truncate_imports(0);
+    for (alias, module) in here.scan_imports_raw().take(around).chain(home.scan_imports_raw()) {
+        both.push_import(alias.clone(), Shared::clone(module));
+    }
+    Rc::new(both)
 }
 
 /// What reports call a function.

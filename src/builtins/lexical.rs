@@ -63,6 +63,8 @@ pub struct Lexical {
     end: RefCell<Option<Rc<GlobalRuntimeState>>>,
     /// What is in sight where functions and closures of modules were defined, by their names.
     homes: RefCell<HashMap<String, Rc<GlobalRuntimeState>>>,
+    /// How much each module imports, by its source.
+    imports: RefCell<HashMap<String, usize>>,
 }
 
 impl Lexical {
@@ -118,6 +120,17 @@ impl Lexical {
     /// outside.
     pub fn add_homes(&self, functions: impl IntoIterator<Item = String>, home: &Rc<GlobalRuntimeState>) {
         self.homes.borrow_mut().extend(functions.into_iter().map(|name| (name, Rc::clone(home))));
+    }
+
+    /// Remembers how much a module imports.
+    pub fn add_imports(&self, module: &str, count: usize) {
+        self.imports.borrow_mut().insert(module.to_string(), count);
+    }
+
+    /// How much a module imports, if it is one.
+    #[must_use]
+    pub fn imports_of(&self, module: &str) -> Option<usize> {
+        self.imports.borrow().get(module).copied()
     }
 
     /// What is in sight where the function of that name was defined, if a module did it.

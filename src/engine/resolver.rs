@@ -77,6 +77,7 @@ impl Resolver {
             for (alias, imported) in module.iter_sub_modules() {
                 home.push_import(alias.to_string(), Shared::clone(imported));
             }
+            lexical.add_imports(&source.name, module.iter_sub_modules().count());
             let functions = tree.iter_functions().map(|f| f.name.to_string());
             lexical.add_homes(functions.filter(|name| names::may_have_home(name)), &Rc::new(home));
         }

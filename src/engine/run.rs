@@ -10,7 +10,7 @@ use super::limits;
 use super::rename::{Role, as_meant};
 use super::resolver::Resolver;
 use super::source::{SourceText, Sources};
-use crate::builtins::{self, Host, unwind};
+use crate::builtins::{self, Host, names, unwind};
 use crate::host::WriteError;
 use crate::host::outcome::{self, Outcome};
 use crate::host::reason;
@@ -130,6 +130,8 @@ impl Interpreter {
         global.source = tree.source().map(Into::into);
         // From the start, so that handlers see constants that come after their registration.
         global.constants = Some(rhai::Shared::default());
+        let functions = tree.iter_functions().map(|f| f.name.to_string());
+        lexical.add_homes(functions.filter(|name| names::may_have_home(name)), &Rc::new(global.clone()));
         let mut scope = Scope::new();
         let mut caches = Caches::new();
         let evaluate = AssertUnwindSafe(|| {

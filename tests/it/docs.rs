@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use stagesh::builtins::names;
 
-use crate::harness::{Place, STAGESH, root};
+use crate::harness::{Place, root, stagesh};
 
 /// A fenced block of a page.
 struct Block {
@@ -45,7 +45,7 @@ fn read(page: &str) -> String {
 
 /// What a terminal would show of a command, run by a shell that finds `stagesh`, and the status if it is not 0.
 fn shown(place: &Place, command: &str) -> String {
-    let bin = std::path::Path::new(STAGESH).parent().expect("it is in a directory");
+    let bin = std::path::Path::new(stagesh()).parent().expect("it is in a directory");
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").expect("there is a PATH"));
     let output = Command::new("sh")
         .args(["-c", &format!("exec 2>&1\n{command}")])

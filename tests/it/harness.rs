@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,11 @@ use nix::unistd::Pid;
 /// A wait that takes longer than this has failed: far more than a loaded machine needs.
 pub(crate) const WATCHDOG: Duration = Duration::from_secs(60);
 
-/// The binary under test.
-pub(crate) const STAGESH: &str = env!("CARGO_BIN_EXE_stagesh");
+/// The binary under test: that of this build, or another by its absolute path in `STAGESH_BINARY`.
+pub(crate) fn stagesh() -> &'static str {
+    static PATH: OnceLock<String> = OnceLock::new();
+    PATH.get_or_init(|| std::env::var("STAGESH_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_stagesh").into()))
+}
 
 /// A run to be.
 pub(crate) struct Run {
@@ -43,7 +47,7 @@ pub(crate) fn file(path: impl AsRef<OsStr>) -> Run {
 impl Run {
     /// `stagesh` without an argument.
     pub(crate) fn new() -> Self {
-        Self { words: vec![STAGESH.into()], stdin: Vec::new(), directory: None, env: Vec::new() }
+        Self { words: vec![stagesh().into()], stdin: Vec::new(), directory: None, env: Vec::new() }
     }
 
     /// An argument after those given so far.

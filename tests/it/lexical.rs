@@ -77,6 +77,17 @@ fn what_a_module_calls_back_means_the_functions_of_the_script() {
 }
 
 #[test]
+fn a_closure_that_a_module_registers_sees_the_constants_and_imports_of_its_own_text() {
+    let module =
+        "import \"other\" as other;\nconst C = \"library\";\nfn keep(f) { atexit(f) }\nfn within(f) { scope(f) }";
+    let main = "import \"m\" as m;\nconst C = \"script\"; const D = \"only\";\n\
+                m::keep(|| print(global::C + global::D)); m::within(|| print(global::C));\n\
+                fn local() { import \"other\" as mine; m::keep(|| mine::say()); m::within(|| mine::say()); }\nlocal();";
+    let other = "fn say() { print(\"other\") }";
+    prints(&[("m.rhai", module), ("other.rhai", other), ("main.rhai", main)], "script\nother\nother\nscriptonly\n");
+}
+
+#[test]
 fn a_closure_of_a_module_can_be_called_anywhere() {
     let module = "const K = 5;\nprivate fn add(x) { x + global::K }\nfn make() { |x| add(x) }\nexport let made = |x| add(x) * 10;";
     let main = "import \"m\" as m;\n\

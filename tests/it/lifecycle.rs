@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use crate::harness::{Place, Run, STAGESH, code, file, root};
+use crate::harness::{Place, Run, code, file, root, stagesh};
 
 #[test]
 fn a_script_that_runs_to_its_end_is_0_whatever_its_value() {
@@ -184,13 +184,14 @@ fn a_script_knows_its_path() {
 fn a_shebang_starts_a_script_with_and_without_an_extension() {
     let place = Place::new();
     for name in ["x.rhai", "x"] {
-        let script = place.write(name, format!("#!{STAGESH}\nprint(args());\nprint(nothing);\n"));
+        let stagesh = stagesh();
+        let script = place.write(name, format!("#!{stagesh}\nprint(args());\nprint(nothing);\n"));
         std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
         let mut run = Run::new().under(&[script.to_str().expect("it is UTF-8")]);
         run = run.arg("b");
         // The binary of the test comes as the script's first argument.
         let output = run.run();
-        output.expect(1, &format!("[\"{STAGESH}\", \"b\"]\n")).expect_error(&format!("{}:3:7", script.display()));
+        output.expect(1, &format!("[\"{stagesh}\", \"b\"]\n")).expect_error(&format!("{}:3:7", script.display()));
     }
 }
 

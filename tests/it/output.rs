@@ -93,7 +93,7 @@ fn head_ends_a_script_that_prints_for_ever_and_its_handlers_run() {
     let log = place.path().join("log");
     let script =
         "atexit(|| sh(`echo $1 > \"$2\"`, outcome().signal, args()[0])); let i = 0; loop { i += 1; print(i); }";
-    let words = format!("{} -q -e '{script}' {} | head -n 3", crate::harness::STAGESH, log.display());
+    let words = format!("{} -q -e '{script}' {} | head -n 3", crate::harness::stagesh(), log.display());
     let output = Run::new().under(&["bash", "-o", "pipefail", "-c", &words]).run();
     output.expect(141, "1\n2\n3\n").expect_no_error();
     assert_eq!(place.read("log"), "PIPE\n");

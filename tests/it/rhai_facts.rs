@@ -42,6 +42,11 @@ fn an_error_in_a_comparator_vanishes() {
 }
 
 #[test]
+fn json_is_evaluated() {
+    assert_eq!(engine().eval::<i64>("parse_json(`{\"a\": abs(-3)}`).a").expect("it is code"), 3);
+}
+
+#[test]
 fn an_error_of_the_system_cannot_be_caught_and_one_of_a_script_can() {
     let mut engine = engine();
     engine.register_fn("system", || -> Result<(), Box<EvalAltResult>> {

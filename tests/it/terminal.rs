@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use pty_process::blocking::{Command, Pty, open};
 
-use crate::harness::{Collected, STAGESH, WATCHDOG, expect_gone, watch};
+use crate::harness::{Collected, WATCHDOG, expect_gone, stagesh, watch};
 
 const CTRL_C: &[u8] = b"\x03";
 const CTRL_BACKSLASH: &[u8] = b"\x1c";
@@ -26,7 +26,7 @@ struct Terminal {
 
 impl Terminal {
     fn run(words: &[&str]) -> Self {
-        Self::of(Command::new(STAGESH).args(words).env_remove("NO_COLOR"))
+        Self::of(Command::new(stagesh()).args(words).env_remove("NO_COLOR"))
     }
 
     fn of(command: Command) -> Self {
@@ -173,7 +173,7 @@ fn a_terminal_that_is_closed_ends_the_script_and_its_handlers_run() {
     let place = crate::harness::Place::new();
     let log = place.path().join("log");
     let script = "atexit(|| sh(`echo cleaned > \"$1\"`, args()[0])); print(\"ready\"); sleep(600);";
-    assert_eq!(hang_up(Command::new(STAGESH).args(["-e", script]).arg(&log)), Some(129));
+    assert_eq!(hang_up(Command::new(stagesh()).args(["-e", script]).arg(&log)), Some(129));
     assert_eq!(place.read("log"), "cleaned\n");
 }
 
@@ -226,9 +226,9 @@ fn a_line_is_on_the_terminal_at_once() {
 fn errors_have_colour_on_a_terminal_unless_no_color_is_set() {
     let (_, screen) = Terminal::run(&["-e", "1 / 0"]).end();
     assert!(screen.contains("\x1b["), "{screen}");
-    let (_, screen) = Terminal::of(Command::new(STAGESH).args(["-e", "1 / 0"]).env("NO_COLOR", "1")).end();
+    let (_, screen) = Terminal::of(Command::new(stagesh()).args(["-e", "1 / 0"]).env("NO_COLOR", "1")).end();
     assert!(!screen.contains("\x1b["), "{screen}");
-    let (_, screen) = Terminal::of(Command::new(STAGESH).args(["-e", "1 / 0"]).env("NO_COLOR", "")).end();
+    let (_, screen) = Terminal::of(Command::new(stagesh()).args(["-e", "1 / 0"]).env("NO_COLOR", "")).end();
     assert!(screen.contains("\x1b["), "an empty NO_COLOR is none: {screen}");
 }
 
@@ -260,14 +260,15 @@ fn a_terminal_that_is_closed_tells_the_command_of_a_script_that_leads_the_sessio
     let place = crate::harness::Place::new();
     let log = place.path().join("log");
     let script = "sh(`trap 'echo told > \"$1\"; exit' HUP; echo ready; while :; do sleep 0.05; done`, args()[0]);";
-    assert_eq!(hang_up(Command::new(STAGESH).args(["-e", script]).arg(&log)), Some(129));
+    assert_eq!(hang_up(Command::new(stagesh()).args(["-e", script]).arg(&log)), Some(129));
     assert_eq!(place.read("log"), "told\n");
 }
 
 #[test]
 fn a_job_in_the_background_that_reads_the_terminal_is_stopped_and_goes_on_in_the_foreground() {
     // The shell tells that the job is stopped, and brings it to the foreground.
-    let script = format!("set -m; '{STAGESH}' -e 'sh(`read x </dev/tty; echo got $x`)' & wait %1; echo stopped; fg %1");
+    let stagesh = stagesh();
+    let script = format!("set -m; '{stagesh}' -e 'sh(`read x </dev/tty; echo got $x`)' & wait %1; echo stopped; fg %1");
     let mut terminal = Terminal::of(Command::new("sh").args(["-c", &script]));
     terminal.wait_for("stopped").press(b"line\r");
     let (status, screen) = terminal.end();
