@@ -9,7 +9,8 @@ use super::error::{Error, stopped};
 use super::{Call, Host, Outcome, Room, args};
 use crate::host::running::Finished;
 use crate::host::settings::Origin;
-use crate::sys::process::{Group, Spawn, Stream, find_program};
+use crate::sys::process::{Ended, Group, Spawn, Stream, find_program};
+use crate::sys::signal::Signal;
 use crate::sys::terminal;
 
 /// A program and its words.
@@ -179,6 +180,9 @@ impl Command {
                 stderr,
             })
             .map_err(|error| Error::Spawn { command: self.quoted(), error })?;
+        if finished.ended == Ended::Killed(Signal::PIPE.number()) && matches!(stdout, Stream::Inherit) {
+            host.look_at_stdout();
+        }
         if host.checkpoint() {
             return Err(stopped());
         }

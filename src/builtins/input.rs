@@ -1,9 +1,10 @@
 //! `read_line`, `read_all`, `args`, `script_path`, `script_dir`.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
 
 use rhai::{Array, Dynamic};
 
@@ -11,6 +12,9 @@ use super::error::{Error, stopped};
 use super::{Call, Host, Room};
 use crate::host::settings::Origin;
 use crate::sys::descriptor;
+
+/// A terminal that is closed sends HUP within this time.
+const HANG_UP: Duration = Duration::from_millis(200);
 
 /// Registers the room.
 pub fn register(room: &mut Room<'_>) {
@@ -63,6 +67,11 @@ fn read(call: &Call<'_>, verb: &'static str, buffer: &mut [u8]) -> Result<usize,
             return Err(stopped());
         }
         match descriptor::read(&stdin, buffer) {
+            // A terminal that was closed ends before its HUP has come, and a script would go on.
+            Ok(0) if stdin.is_terminal() && descriptor::is_hung_up(stdin.as_fd()) => {
+                call.host.sleep_until(Instant::now().checked_add(HANG_UP)).map_err(raise)?;
+                return if call.host.checkpoint() { Err(stopped()) } else { Ok(0) };
+            }
             Ok(count) => return Ok(count),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(raise(error).into()),

@@ -9,7 +9,7 @@ use rhai::{Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Po
 
 use super::failure;
 use super::rename::{Role, as_meant};
-use super::source::{SourceError, SourceText, Sources};
+use super::source::{SourceError, SourceText, Sources, UNCLOSED_COMMENT, unclosed_comment};
 use crate::builtins::{Host, names};
 
 type Resolved = Result<Shared<Module>, Box<EvalAltResult>>;
@@ -55,6 +55,9 @@ impl Resolver {
             |error: Box<EvalAltResult>| Box::new(EvalAltResult::ErrorInModule(source.name.clone(), error, position));
         let mut parsed = engine.compile(&*source.text).map_err(|error| in_module(error.into()))?;
         parsed.set_source(source.name.clone());
+        if let Some(line) = unclosed_comment(engine, &source.text) {
+            return Err(in_module(EvalAltResult::ErrorRuntime(UNCLOSED_COMMENT.into(), line).into()));
+        }
         if let Some((name, line)) = failure::sacred_definition(&parsed, &source.text) {
             let error = EvalAltResult::ErrorRuntime(failure::sacred_message(name).into(), line);
             return Err(in_module(error.into()));

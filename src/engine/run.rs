@@ -9,7 +9,7 @@ use super::failure::{Context, Failure, sacred_definition, sacred_message};
 use super::limits;
 use super::rename::{Role, as_meant};
 use super::resolver::Resolver;
-use super::source::{SourceText, Sources};
+use super::source::{SourceText, Sources, UNCLOSED_COMMENT, unclosed_comment};
 use crate::builtins::{self, Host, names, unwind};
 use crate::host::WriteError;
 use crate::host::outcome::{self, Outcome};
@@ -85,6 +85,9 @@ impl Interpreter {
         let mut ast =
             self.engine.compile(&*source.text).map_err(|error| Failure::from_parse_error(&error, &source.name))?;
         ast.set_source(source.name.clone());
+        if let Some(position) = unclosed_comment(&self.engine, &source.text) {
+            return Err(Failure::at(&source.name, position, UNCLOSED_COMMENT));
+        }
         if let Some((name, position)) = sacred_definition(&ast, &source.text) {
             return Err(Failure::at(&source.name, position, sacred_message(name)));
         }

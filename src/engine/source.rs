@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::AST;
+use rhai::{AST, Engine, Position, Token};
 
 use crate::host::reason;
 
@@ -99,6 +99,47 @@ impl SourceText {
         Ok(Self { name, text: text.into() })
     }
 }
+
+/// Where a comment begins that nothing closes: the engine takes all that follows for a part of it, silently.
+#[must_use]
+pub fn unclosed_comment(engine: &Engine, text: &str) -> Option<Position> {
+    if !text.contains("/*") {
+        return None;
+    }
+    // What follows the last token is blank, or a comment.
+    let (tokens, _control) = engine.lex([&text]);
+    let last = tokens.take_while(|(token, _)| !matches!(token, Token::EOF | Token::LexError(_))).last();
+    let (line, column) = match &last {
+        Some((Token::StringConstant(_) | Token::InterpolatedString(_) | Token::CharConstant(_), _)) => return None,
+        Some((_, position)) => (position.line()?, position.position()?),
+        None => (1, 1),
+    };
+    let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+    let mut rest = text[start..].char_indices().skip(column - 1).map(|(index, c)| (start + index, c)).peekable();
+    let mut open: Vec<usize> = Vec::new();
+    while let Some((index, c)) = rest.next() {
+        let next = rest.peek().map(|(_, next)| *next);
+        match (c, next) {
+            ('/', Some('*')) => {
+                open.push(index);
+                rest.next();
+            }
+            ('*', Some('/')) if !open.is_empty() => {
+                open.pop();
+                rest.next();
+            }
+            ('/', Some('/')) if open.is_empty() => while rest.next_if(|(_, c)| *c != '\n').is_some() {},
+            _ => {}
+        }
+    }
+    let before = &text[..*open.first()?];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    Some(Position::new(u16::try_from(line).ok()?, u16::try_from(column).ok()?))
+}
+
+/// The sentence about it.
+pub const UNCLOSED_COMMENT: &str = "the comment that begins here is not closed";
 
 /// Every text that was loaded, by its name, and what the parser made of it.
 #[derive(Clone, Debug)]
@@ -193,6 +234,16 @@ mod tests {
     #[test]
     fn a_shebang_becomes_a_comment_of_the_same_length() {
         assert_eq!(text(b"#!/usr/bin/env stagesh\nexit(3)"), "///usr/bin/env stagesh\nexit(3)");
+    }
+
+    #[test]
+    fn a_comment_that_is_not_closed_is_found_and_no_other() {
+        let find = |text: &str| unclosed_comment(&Engine::new_raw(), text).map(|at| (at.line(), at.position()));
+        assert_eq!(find("f();\n  /* a /* b */\ng();"), Some((Some(2), Some(3))));
+        assert_eq!(find("/* all"), Some((Some(1), Some(1))));
+        for closed in ["f(); /* a /* b */ */", "f(); // /*", "let a = \"/*\";", "/**/ f() /* */", "a /* b */ / c"] {
+            assert_eq!(find(closed), None, "{closed}");
+        }
     }
 
     #[test]

@@ -35,6 +35,9 @@ use traps::Traps;
 /// holds up no clean-up.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// What was seen of the working directory within this time is still so, unless a command has run.
+const FRESH: Duration = Duration::from_millis(1);
+
 /// A handler that runs for longer than this is named.
 const LONG: Duration = Duration::from_secs(10);
 
@@ -94,6 +97,8 @@ pub struct State<H> {
     stderr_is_stuck: Cell<bool>,
     output_loss_told: Cell<bool>,
     directory: RefCell<Rc<Path>>,
+    /// When the working directory was last seen to be where its name says.
+    seen: Cell<Option<Instant>>,
     running: RefCell<running::Running>,
 }
 
@@ -165,6 +170,7 @@ impl<H> Host<H> {
             stderr_is_stuck: Cell::new(false),
             output_loss_told: Cell::new(false),
             directory: RefCell::new(directory.into()),
+            seen: Cell::new(None),
             running: RefCell::default(),
         })))
     }
@@ -605,6 +611,22 @@ impl<H> State<H> {
         Rc::clone(&self.directory.borrow())
     }
 
+    /// Whether the working directory still has its name. Asked once in a while: a million handlers ask.
+    fn is_still_there(&self, directory: &Path) -> bool {
+        let now = Instant::now();
+        if self.seen.get().is_some_and(|seen| now.duration_since(seen) < FRESH) {
+            return true;
+        }
+        let is_there = std::env::set_current_dir(directory).is_ok();
+        self.seen.set(is_there.then_some(now));
+        is_there
+    }
+
+    /// What was seen of the working directory is old news: a command has run.
+    pub(super) fn forget_seen(&self) {
+        self.seen.set(None);
+    }
+
     /// Changes the working directory.
     ///
     /// # Errors
@@ -612,6 +634,7 @@ impl<H> State<H> {
     /// As chdir(2).
     pub fn change_directory(&self, path: &Path) -> io::Result<()> {
         std::env::set_current_dir(path)?;
+        self.forget_seen();
         // As the kernel names it: without links and `..`.
         *self.directory.borrow_mut() = std::env::current_dir()?.into();
         Ok(())
@@ -622,14 +645,18 @@ impl<H> State<H> {
     pub fn visit<T>(&self, directory: &Rc<Path>, run: impl FnOnce() -> T) -> T {
         let before = self.directory();
         // Most are there already. For the others a way back that needs no name, which may lead elsewhere then.
-        let is_there = Rc::ptr_eq(&before, directory) && std::env::set_current_dir(directory).is_ok();
+        let is_there = Rc::ptr_eq(&before, directory) && self.is_still_there(directory);
         let way_back = if is_there { None } else { Directory::current().ok() };
+        if !is_there {
+            self.forget_seen();
+        }
         let nearest = directory.ancestors().find(|ancestor| !is_there && std::env::set_current_dir(ancestor).is_ok());
         if let Some(nearest) = nearest {
             *self.directory.borrow_mut() = if nearest == &**directory { Rc::clone(directory) } else { nearest.into() };
         }
         let result = run();
         if !Rc::ptr_eq(&self.directory(), &before) {
+            self.forget_seen();
             let is_back = match way_back {
                 Some(way_back) => way_back.enter().is_ok(),
                 None => std::env::set_current_dir(&before).is_ok(),

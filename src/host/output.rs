@@ -33,7 +33,10 @@ pub enum Fault {
 
 impl Fault {
     fn from_error(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::BrokenPipe { Self::Closed } else { Self::Failed(error) }
+        match error.kind() {
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Self::Closed,
+            _ => Self::Failed(error),
+        }
     }
 }
 

@@ -146,6 +146,13 @@ impl<H> State<H> {
         }
     }
 
+    /// Looks whether the reader of standard output is gone, which a command has died of.
+    pub fn look_at_stdout(&self) {
+        if descriptor::is_hung_up(io::stdout().as_fd()) {
+            let _ = self.meet(Fault::Closed);
+        }
+    }
+
     /// Says once that output is lost, and turns a status of 0 into 1.
     pub fn lose_output(&self, error: &io::Error) {
         if !self.output_loss_told.replace(true) {

@@ -77,6 +77,14 @@ pub fn set_nonblocking(fd: impl AsFd) -> io::Result<()> {
     fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map(drop).map_err(io::Error::from)
 }
 
+/// Whether the other side is gone: a terminal that was hung up, a pipe without its reader.
+#[must_use]
+pub fn is_hung_up(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::new(fd, PollFlags::empty())];
+    let gone = PollFlags::POLLHUP | PollFlags::POLLERR;
+    matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1..)) && fds[0].revents().is_some_and(|is| is.intersects(gone))
+}
+
 /// Whether a write would not block. A descriptor that is closed, or cannot be polled, is written to for its
 /// error.
 #[must_use]

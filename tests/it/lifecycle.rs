@@ -299,6 +299,16 @@ fn what_a_comparing_function_raises_is_not_lost() {
 }
 
 #[test]
+fn a_comment_that_is_not_closed_does_not_drop_the_rest_of_the_script() {
+    let output = code("print(1); /* never closed\nprint(2);").run();
+    output.expect(2, "").expect_error("error: the comment that begins here is not closed\n --> -e:1:11\n");
+    let place = Place::new();
+    place.write("m.rhai", "fn f() { }\n/* open");
+    let script = "atexit(print, \"cleaned\"); import \"m\" as m;";
+    code(script).cwd(place.path()).run().expect(1, "cleaned\n").expect_error("--> m.rhai:2:1\n");
+}
+
+#[test]
 fn json_that_is_parsed_is_not_evaluated() {
     let shows = "print(parse_json(`{\"a\": [1, 2.5, null, true, \"x\"], \"b\": {}}`));";
     code(shows).run().expect(0, "#{\"a\": [1, 2.5, (), true, \"x\"], \"b\": #{}}\n");

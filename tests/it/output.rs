@@ -263,6 +263,13 @@ fn a_full_disk_is_noticed_where_the_script_exits_with_0() {
 }
 
 #[test]
+fn a_command_that_dies_of_the_dead_stdout_ends_the_script_as_print_does() {
+    let script = "atexit(eprint, \"cleaned\"); run([\"yes\"]); eprint(\"went on\");";
+    let output = code(script).start_with(dead_pipe(), Stdio::piped()).end();
+    output.expect_code(141).expect_error("cleaned").expect_not("went on").expect_not("killed");
+}
+
+#[test]
 fn a_dead_stdout_that_a_handler_of_a_scope_meets_ends_the_script_after_it() {
     let script = "scope(|| { atexit(|| { print(1); print(2); eprint(\"whole\"); }); }); sleep(0); eprint(\"went on\");";
     let output = code(script).start_with(dead_pipe(), Stdio::piped()).end();
