@@ -41,7 +41,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 const LOOKS: u32 = 10;
 
 /// A command that is killed by a signal to the host's group before it is in its own is started again, so often.
-const STARTS: u32 = 10_000;
+const STARTS: u32 = 1000;
 
 /// The children that are not reaped yet.
 #[derive(Debug, Default)]
