@@ -148,7 +148,7 @@ fn same(a: &GlobalRuntimeState, b: &GlobalRuntimeState) -> bool {
 pub fn call_now(verb: &'static str, call: &Call<'_>, pointer: &FnPtr, args: &[Dynamic]) -> Outcome {
     match home_of(verb, call.host, call.context, pointer, args.len())? {
         Some(home) => call_in(&home, call.engine(), pointer, args, call.context.call_position(), call.level()),
-        None => by_name(pointer).call_raw(call.context, None, args.to_vec()),
+        None => pointer.call_raw(call.context, None, args.to_vec()),
     }
 }
 
@@ -171,18 +171,7 @@ fn call_in(
         &deeper
     };
     let context = NativeCallContext::new_with_all_fields(engine, pointer.fn_name(), global.source(), global, at);
-    by_name(pointer).call_raw(&context, None, args.to_vec())
-}
-
-/// The pointer as one that is looked up from the inside out, as a call is. The engine looks for what the
-/// parser has linked in the outermost text alone, and takes the script's function for that of a module.
-fn by_name(pointer: &FnPtr) -> FnPtr {
-    let mut named = match FnPtr::new(pointer.fn_name()) {
-        Ok(named) if !pointer.is_anonymous() => named,
-        _ => return pointer.clone(),
-    };
-    named.set_curry(pointer.iter_curry().cloned());
-    named
+    pointer.call_raw(&context, None, args.to_vec())
 }
 
 /// Finds what a pointer means, and refuses a function that does not exist or that takes another number of
