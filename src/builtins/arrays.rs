@@ -7,6 +7,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext};
 
 use super::args;
 use super::error::Error;
+use super::unwind::or_panicked;
 
 type Raised = Box<EvalAltResult>;
 
@@ -62,7 +63,7 @@ fn sorted(
     comparer: &FnPtr,
 ) -> Result<Array, Raised> {
     let compare = |a: &Dynamic, b: &Dynamic| {
-        let answer = ask(context, comparer, a, b)?;
+        let answer = or_panicked(|| ask(context, comparer, a, b))?;
         match (answer.as_int(), answer.as_bool()) {
             (Ok(number), _) => Ok(number.cmp(&0)),
             (_, Ok(before)) => Ok(if before { Ordering::Less } else { Ordering::Greater }),

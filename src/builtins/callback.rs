@@ -15,7 +15,7 @@ use rhai::{
 
 use super::command::Command;
 use super::error::Error;
-use super::{Call, Host, Outcome, names};
+use super::{Call, Host, Outcome, names, unwind};
 
 /// An entry of the exit stack.
 pub struct Entry {
@@ -102,14 +102,18 @@ impl Entry {
 
     /// Calls it in its working directory and its surroundings, as deep in calls as its caller is.
     pub fn call(&self, host: &Host, engine: &Engine, level: usize) -> Outcome {
-        host.visit(&self.directory, || match &self.target {
+        host.visit(&self.directory, || unwind::or_panicked(|| self.call_here(host, engine, level)))
+    }
+
+    fn call_here(&self, host: &Host, engine: &Engine, level: usize) -> Outcome {
+        match &self.target {
             Target::Function(pointer, args) => {
                 let own = self.home.as_ref().unwrap_or(&self.surroundings);
                 let later = host.lexical().later(own);
                 call_in(later.as_ref().unwrap_or(own), engine, pointer, args, self.position, level)
             }
             Target::Command(command) => super::command::run(host, command).map(|()| Dynamic::UNIT),
-        })
+        }
     }
 }
 

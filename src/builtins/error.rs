@@ -60,6 +60,8 @@ pub enum Error {
     },
     /// The words of a command are wrong.
     Words(&'static str, String),
+    /// More is read than a string holds.
+    TooLong(&'static str),
     /// A text is no JSON; where and why.
     Json(String),
     /// A program cannot be started.
@@ -151,6 +153,7 @@ impl fmt::Display for Error {
                 }
             }
             Self::Words(verb, what) => write!(f, "{verb}: {what}"),
+            Self::TooLong(verb) => write!(f, "{verb}: there are more than the 2 GiB that a string holds"),
             Self::Json(why) => write!(f, "parse_json: the text is no JSON: {why}"),
             Self::Unstartable { command, program, why } => {
                 write!(f, "cannot start `{command}`: ")?;

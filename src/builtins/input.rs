@@ -10,6 +10,7 @@ use rhai::{Array, Dynamic};
 
 use super::error::{Error, stopped};
 use super::{Call, Host, Room};
+use crate::host::running::MOST_CAPTURED;
 use crate::host::settings::Origin;
 use crate::sys::descriptor;
 
@@ -20,11 +21,11 @@ const HANG_UP: Duration = Duration::from_millis(200);
 pub fn register(room: &mut Room<'_>) {
     room.add("read_line", |call, _| {
         let line = if reads_nothing(call.host) { None } else { read_line(call)? };
-        Ok(line.map_or(Dynamic::UNIT, |line| text(&line)))
+        Ok(line.map_or(Dynamic::UNIT, text))
     });
     room.add("read_all", |call, _| {
         let bytes = if reads_nothing(call.host) { Vec::new() } else { read_all(call)? };
-        Ok(text(&bytes))
+        Ok(text(bytes))
     });
     room.add("args", |call, _| Ok(call.host.settings.args.iter().map(|arg| from_os(arg)).collect::<Array>().into()));
     room.add("script_path", |call, _| {
@@ -54,8 +55,11 @@ pub fn from_os(name: &OsStr) -> Dynamic {
     }
 }
 
-fn text(bytes: &[u8]) -> Dynamic {
-    String::from_utf8_lossy(bytes).into_owned().into()
+fn text(bytes: Vec<u8>) -> Dynamic {
+    match String::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned().into(),
+    }
 }
 
 /// Reads into the buffer once, waiting in the one place where a signal is noticed.
@@ -89,6 +93,9 @@ fn read_line(call: &Call<'_>) -> Result<Option<Vec<u8>>, Box<rhai::EvalAltResult
         if read(call, "read_line", &mut byte)? == 0 {
             return Ok((!line.is_empty()).then_some(line));
         }
+        if line.len() > MOST_CAPTURED {
+            return Err(Error::TooLong("read_line").into());
+        }
         if byte == *b"\n" {
             if line.last() == Some(&b'\r') {
                 line.pop();
@@ -106,6 +113,7 @@ fn read_all(call: &Call<'_>) -> Result<Vec<u8>, Box<rhai::EvalAltResult>> {
     loop {
         match read(call, "read_all", &mut buffer)? {
             0 => return Ok(all),
+            _ if all.len() > MOST_CAPTURED => return Err(Error::TooLong("read_all").into()),
             count => all.extend_from_slice(&buffer[..count]),
         }
     }

@@ -89,9 +89,15 @@ impl Lexical {
         names.any(|name| known.contains(name))
     }
 
-    /// What was in sight at the start of the module that has just been evaluated.
-    pub fn take_start(&self) -> Option<GlobalRuntimeState> {
-        self.starts.borrow_mut().pop()
+    /// How many modules are being loaded.
+    #[must_use]
+    pub fn mark(&self) -> usize {
+        self.starts.borrow().len()
+    }
+
+    /// What was in sight at the start of the module that has been evaluated since the mark, if it came so far.
+    pub fn take_start(&self, mark: usize) -> Option<GlobalRuntimeState> {
+        self.starts.borrow_mut().drain(mark..).next()
     }
 
     /// Remembers what is in sight at the end of the script.
@@ -158,7 +164,7 @@ impl Lexical {
     }
 
     fn variable(&self, name: &str, context: &mut EvalContext<'_, '_, '_, '_, '_, '_>) -> Option<Dynamic> {
-        if name == START {
+        if name == START && !context.scope().contains(START) {
             let global = context.global_runtime_state_mut();
             // From the start, so that functions see constants that come after them.
             global.constants.get_or_insert_default();

@@ -51,8 +51,7 @@ fn kill(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     Ok(Dynamic::UNIT)
 }
 
-/// A script that signals its own process stops at once: another thread may be the one that is interrupted,
-/// and the script would run on until it is.
+/// A script that signals its own process stops at once.
 fn kill_oneself(call: &Call<'_>, signal: Signal) -> Outcome {
     let refused = |error| Error::System { verb: "kill", action: "signal the script itself".into(), error };
     call.host.raise(signal).map_err(refused)?;

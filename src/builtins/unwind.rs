@@ -89,11 +89,10 @@ fn called_at(error: Box<EvalAltResult>, place: Position) -> Box<EvalAltResult> {
 
 fn call(host: &Host, engine: &Engine, level: usize, entry: &Entry, outcome: Option<Ending>) -> (Outcome, Option<Stop>) {
     host.enter(HandlerInfo { name: entry.title(), timeout: entry.timeout, outcome });
-    let result = catch_unwind(AssertUnwindSafe(|| entry.call(host, engine, level)));
+    let result = entry.call(host, engine, level);
     // What it printed is its own: flushed before the next one runs.
     let _ = host.flush();
     let stop = host.leave();
-    let result = result.unwrap_or_else(|panic| Err(panicked(&*panic)));
     (result, stop)
 }
 
@@ -110,9 +109,17 @@ pub fn keep_panics_quiet() {
     }));
 }
 
+/// What it gives, or the script error that its panic counts as.
+///
+/// # Errors
+///
+/// What it raises, and its panic.
+pub fn or_panicked<T>(run: impl FnOnce() -> Result<T, Box<EvalAltResult>>) -> Result<T, Box<EvalAltResult>> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(&*panic)))
+}
+
 /// The script error that a panic counts as.
-#[must_use]
-pub fn panicked(panic: &(dyn std::any::Any + Send)) -> Box<EvalAltResult> {
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Box<EvalAltResult> {
     let text = panic
         .downcast_ref::<&str>()
         .map(ToString::to_string)

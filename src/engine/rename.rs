@@ -1,5 +1,6 @@
 //! Which names of a text are given to the parser in another form. `builtins/lexical.rs` says why.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Module, ParseError, Position, ScriptFuncDef, Stmt};
@@ -101,12 +102,12 @@ fn renames(parsed: &AST, role: Role, closures: Closures) -> Renames {
     };
     let hiding = parsed.iter_functions().filter(|f| hides_member(f.name, f.params.len())).map(|f| f.name.to_string());
     let mut finder =
-        Finder { renames: Renames::default(), own: Vec::new(), hiding: hiding.collect(), number, closures };
+        Finder { renames: Renames::default(), own: HashSet::new(), hiding: hiding.collect(), number, closures };
     // Where there is one text, its names mean one thing.
     if role != Role::Script || imports(parsed) {
         for (.., count, def) in parsed.shared_lib().iter_script_fn_info() {
             if !names::is_closure(&def.name) && def.this_type.is_none() {
-                finder.own.push((def.name.to_string(), count));
+                finder.own.insert((def.name.to_string(), count));
                 finder.renames.definitions.insert(def.name.to_string(), names::unique(&def.name, number));
             }
         }
@@ -130,7 +131,7 @@ fn imports(parsed: &AST) -> bool {
 
 struct Finder {
     renames: Renames,
-    own: Vec<(String, usize)>,
+    own: HashSet<(String, usize)>,
     /// Functions that would be found in place of what a handler can do.
     hiding: Vec<String>,
     number: usize,
@@ -143,7 +144,7 @@ impl Finder {
     }
 
     fn is_own(&self, name: &str) -> bool {
-        self.own.iter().any(|(known, _)| known == name)
+        self.renames.definitions.contains_key(name)
     }
 }
 
@@ -176,7 +177,7 @@ impl Visitor for Finder {
             return;
         }
         let (name, count) = (site.call.name.as_str(), site.call.args.len());
-        if self.own.iter().any(|(known, takes)| known == name && *takes == count) {
+        if self.own.contains(&(name.to_string(), count)) {
             self.rename(site.spot.position, name, names::unique(name, self.number));
         } else if self.closures == Closures::Confusable && site.spot.in_closure && names::find(name).is_some() {
             self.rename(site.spot.position, name, names::lent(name, self.number));

@@ -10,7 +10,7 @@ use rhai::{Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Po
 use super::failure;
 use super::rename::{Role, as_meant};
 use super::source::{SourceError, SourceText, Sources, UNCLOSED_COMMENT, unclosed_comment};
-use crate::builtins::{Host, names};
+use crate::builtins::{Host, names, unwind};
 
 type Resolved = Result<Shared<Module>, Box<EvalAltResult>>;
 
@@ -71,10 +71,11 @@ impl Resolver {
         self.loading.borrow_mut().push(file.clone());
         // Also where it is imported in a block: a constant of its top level is one.
         let depth = std::mem::take(&mut global.scope_level);
-        let module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &tree);
+        let mark = lexical.mark();
+        let module = unwind::or_panicked(|| Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &tree));
         global.scope_level = depth;
         self.loading.borrow_mut().pop();
-        let start = lexical.take_start();
+        let start = lexical.take_start(mark);
         let module = Shared::new(module.map_err(in_module)?);
         if let Some(mut home) = start {
             for (alias, imported) in module.iter_sub_modules() {

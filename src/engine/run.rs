@@ -1,6 +1,5 @@
 //! A run: load, evaluate, unwind.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use rhai::{AST, Caches, Engine, EvalAltResult, Scope};
@@ -110,7 +109,10 @@ impl Interpreter {
             return Outcome::of_stop(stop);
         }
         let failure = match (result, written) {
-            (Err(error), _) => {
+            (Err(error), written) => {
+                if let Err(WriteError::Failed(error)) = written {
+                    self.host.lose_output(&error);
+                }
                 let context = Context { sources: &self.sources, script: &script.source.name };
                 Failure::from_error(&error, &context)
             }
@@ -137,10 +139,9 @@ impl Interpreter {
         lexical.add_homes(functions.filter(|name| names::may_have_home(name)), &Rc::new(global.clone()));
         let mut scope = Scope::new();
         let mut caches = Caches::new();
-        let evaluate = AssertUnwindSafe(|| {
+        let result = unwind::or_panicked(|| {
             self.engine.eval_statements_raw(&mut global, &mut caches, &mut scope, tree.statements())
         });
-        let result = catch_unwind(evaluate).unwrap_or_else(|panic| Err(unwind::panicked(&*panic)));
         self.host.lexical().set_end(global.clone());
         // Handlers may hold what is in them, and dropping a long chain of closures recurses.
         std::mem::forget((scope, global, caches, tree));

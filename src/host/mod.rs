@@ -97,6 +97,8 @@ pub struct State<H> {
     stderr_is_stuck: Cell<bool>,
     output_loss_told: Cell<bool>,
     directory: RefCell<Rc<Path>>,
+    /// Where a handler that runs was called from: `None` in it if it has not left.
+    way_back: RefCell<Option<Option<Directory>>>,
     /// When the working directory was last seen to be where its name says.
     seen: Cell<Option<Instant>>,
     running: RefCell<running::Running>,
@@ -170,6 +172,7 @@ impl<H> Host<H> {
             stderr_is_stuck: Cell::new(false),
             output_loss_told: Cell::new(false),
             directory: RefCell::new(directory.into()),
+            way_back: RefCell::default(),
             seen: Cell::new(None),
             running: RefCell::default(),
         })))
@@ -401,20 +404,15 @@ impl<H> State<H> {
         }
     }
 
-    /// Sends a signal to this process, and waits until it has come if it is trapped.
+    /// Sends a signal to this process, and looks at it if it is trapped.
     ///
     /// # Errors
     ///
-    /// As kill(2) and poll(2).
+    /// As kill(2).
     pub fn raise(&self, signal: Signal) -> io::Result<()> {
+        // No other thread takes signals: one that is trapped has come when this returns. Source: kill(2).
         crate::sys::process::send(crate::sys::process::own_pid(), Some(signal))?;
-        if self.traps.borrow().is_trapped(signal) {
-            // It is on its way to some thread; the handler that runs there writes to the wake pipe.
-            while !self.interrupts.pending() {
-                self.interrupts.wait(&[], None)?;
-            }
-            self.look();
-        }
+        self.look();
         Ok(())
     }
 
@@ -473,6 +471,9 @@ impl<H> State<H> {
         if let (Some(Stop::Signal(signal)), false) = (stop, is_handler) {
             // It came while the handler ran, and is acted on now.
             self.announce(signal);
+        }
+        if !is_handler {
+            self.die_of_dead_output();
         }
         frame.stop
     }
@@ -574,17 +575,18 @@ impl<H> State<H> {
     }
 
     fn change_traps(&self, change: impl FnOnce(&mut Traps)) -> io::Result<()> {
-        // What has come belongs to the traps as they were.
-        self.look();
         let before = self.traps.borrow().clone();
-        change(&mut self.traps.borrow_mut());
-        let after = self.traps.borrow().clone();
+        let mut after = before.clone();
+        change(&mut after);
         for signal in after.trapped().filter(|signal| !before.is_trapped(*signal)) {
             self.interrupts.catch(signal)?;
         }
         for signal in before.trapped().filter(|signal| !after.is_trapped(*signal)) {
             self.interrupts.release(signal);
         }
+        // What has come until here belongs to the traps as they were.
+        self.look();
+        *self.traps.borrow_mut() = after;
         self.warn_of_untrapped();
         Ok(())
     }
@@ -633,6 +635,9 @@ impl<H> State<H> {
     ///
     /// As chdir(2).
     pub fn change_directory(&self, path: &Path) -> io::Result<()> {
+        if let Some(way_back @ None) = &mut *self.way_back.borrow_mut() {
+            *way_back = Directory::current().ok();
+        }
         std::env::set_current_dir(path)?;
         self.forget_seen();
         // As the kernel names it: without links and `..`.
@@ -641,27 +646,27 @@ impl<H> State<H> {
     }
 
     /// Runs something in a directory, or the nearest above it that still exists, and comes back to where it was;
-    /// also to a directory that is gone meanwhile.
+    /// also to a directory that is gone meanwhile, or has another name.
     pub fn visit<T>(&self, directory: &Rc<Path>, run: impl FnOnce() -> T) -> T {
         let before = self.directory();
-        // Most are there already. For the others a way back that needs no name, which may lead elsewhere then.
+        // Most are there already, and stay: the others need a way back that has no name.
         let is_there = Rc::ptr_eq(&before, directory) && self.is_still_there(directory);
         let way_back = if is_there { None } else { Directory::current().ok() };
+        let outer = self.way_back.replace(Some(way_back));
         if !is_there {
             self.forget_seen();
-        }
-        let nearest = directory.ancestors().find(|ancestor| !is_there && std::env::set_current_dir(ancestor).is_ok());
-        if let Some(nearest) = nearest {
-            *self.directory.borrow_mut() = if nearest == &**directory { Rc::clone(directory) } else { nearest.into() };
+            let nearest = directory.ancestors().find(|ancestor| std::env::set_current_dir(ancestor).is_ok());
+            if let Some(nearest) = nearest {
+                *self.directory.borrow_mut() =
+                    if nearest == &**directory { Rc::clone(directory) } else { nearest.into() };
+            }
         }
         let result = run();
+        let way_back = self.way_back.replace(outer).flatten();
         if !Rc::ptr_eq(&self.directory(), &before) {
             self.forget_seen();
-            let is_back = match way_back {
-                Some(way_back) => way_back.enter().is_ok(),
-                None => std::env::set_current_dir(&before).is_ok(),
-            };
-            if is_back {
+            let is_back = way_back.is_some_and(|way_back| way_back.enter().is_ok());
+            if is_back || std::env::set_current_dir(&before).is_ok() {
                 *self.directory.borrow_mut() = before;
             }
         }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::sys::descriptor;
-use crate::sys::interrupts::{Waker, block_all};
+use crate::sys::interrupts::{Waker, with_all_blocked};
 use crate::sys::quiet_write;
 
 /// A line reaches its reader within this time.
@@ -95,15 +95,14 @@ impl Output {
         }
         state.since = Some(now);
         drop(state);
-        if !self.thread.replace(true) {
+        if !self.thread.get() {
             let started = waker().and_then(|waker| {
                 let shared = Arc::clone(&self.shared);
-                std::thread::Builder::new().name("flush".into()).spawn(move || {
-                    block_all();
-                    flush_late(&shared, &waker);
-                })
+                let thread = std::thread::Builder::new().name("flush".into());
+                with_all_blocked(|| thread.spawn(move || flush_late(&shared, &waker)))
             });
             // Without a thread every line is written at once.
+            self.thread.set(started.is_ok());
             return started.is_err();
         }
         self.shared.filled.notify_one();
@@ -125,7 +124,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// The fault of this write, or of one that the thread made; what was collected is dropped with it.
+    /// The fault of this write, with which what was collected is dropped; or of one that the thread made.
     pub fn write_some(&self) -> Result<bool, Fault> {
         let mut state = self.lock();
         if let Some(fault) = state.fault.take() {

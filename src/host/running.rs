@@ -25,10 +25,13 @@ const NO_NEWS: Duration = Duration::from_millis(500);
 const LAST_NEWS: Duration = Duration::from_secs(2);
 
 /// More than this is not captured: a string holds no more.
-const MOST_CAPTURED: usize = 1 << 31;
+pub const MOST_CAPTURED: usize = 1 << 31;
 
 /// How long a command that was sent a signal has to end before the host looks around for what it started.
 const AT_ONCE: Duration = Duration::from_millis(2);
+
+/// A command that is not older than this handles no signal yet: one that it has twice ends it once.
+const NEW: Duration = Duration::from_millis(1);
 
 /// How long to wait for the kernel to remove what was killed; a process stuck in the kernel takes longer.
 const KILLED: Duration = Duration::from_secs(2);
@@ -110,14 +113,17 @@ impl<H> State<H> {
         }
         let mut finished =
             Finished { ended: Ended::Exited(0), stdout: Vec::new(), wanted_terminal: None, wrote_too_much: false };
-        let mut is_new = true;
+        let started = Instant::now();
+        let mut is_first = true;
         loop {
             // The order matters: the look empties the wake pipe, so that a death after the reaping wakes us.
             if self.stopped() {
+                // A signal of the terminal may have come before there was a child to have it, too.
+                let is_new = is_first && started.elapsed() < NEW;
                 finished.ended = self.interrupt(child, before, is_new)?;
                 return Ok(finished);
             }
-            is_new = false;
+            is_first = false;
             if let Some(ended) = child.try_wait() {
                 finished.ended = ended;
                 break;
@@ -170,7 +176,7 @@ impl<H> State<H> {
 
     /// Sends the stop to the command and all that it started, and waits until nothing of it is left: for
     /// the grace period, or until the user is impatient; then kills. What is new may have been made after the
-    /// terminal has told its group.
+    /// terminal has told its group, and is told again.
     fn interrupt(&self, child: &mut Child, before: &Adopted, is_new: bool) -> io::Result<Ended> {
         let (signal, sender) = match (self.top_stop(), self.ended_by()) {
             (Some(Stop::Signal(_)), Some(ended_by)) => ended_by,
@@ -181,7 +187,13 @@ impl<H> State<H> {
         let enough = self.impatience() + if is_second { 1 } else { 2 };
         // What is in the terminal's foreground group has a signal of the terminal already; but of a hangup the
         // kernel tells the leader of the session alone.
-        let is_told = sender == Sender::Kernel && !is_new && !(signal == Signal::HUP && process::leads_session());
+        let is_of_terminal = sender == Sender::Kernel
+            && match signal {
+                Signal::HUP => !process::leads_session(),
+                // A clock is the kernel, too.
+                other => other == Signal::INT || other == Signal::QUIT,
+            };
+        let is_told = is_of_terminal && !is_new;
         let has_it = |group: Group| is_told && group == Group::Shared;
         let own_group = process::own_group();
         let mut told = HashSet::new();
@@ -258,11 +270,15 @@ impl<H> State<H> {
 
     /// What the command started and is alive: its descendants, and what we adopted since it was started.
     /// What left our session did so on purpose.
-    fn family(&self, child: &Child, before: &Adopted) -> Vec<Entry> {
+    fn family(&self, child: &mut Child, before: &Adopted) -> Vec<Entry> {
         let all = tree::snapshot();
         let me = process::own_pid();
         let Some(session) = all.iter().find(|entry| entry.pid == me).map(|entry| entry.session) else {
             let group = child.pid();
+            if child.has_ended() {
+                // Not reaped it would count as one of its group.
+                child.try_wait();
+            }
             let is_there = child.group() == Group::Own && process::group_exists(group);
             return if is_there { vec![tree::group(group)] } else { Vec::new() };
         };

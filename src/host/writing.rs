@@ -88,12 +88,12 @@ impl<H> State<H> {
         let until = self.cleaning_up().then(|| Instant::now() + PATIENCE);
         loop {
             let ready = self.block(&[(fd, Interest::Writable)], until);
+            if ready.as_ref().is_ok_and(|ready| *ready == [true]) {
+                return Ok(true);
+            }
             if ready.is_err() || self.top_stop().is_some() {
                 is_stuck.set(true);
                 return Err(WriteError::Stopped);
-            }
-            if ready.is_ok_and(|ready| ready == [true]) {
-                return Ok(true);
             }
             if until.is_some_and(|until| Instant::now() >= until) {
                 is_stuck.set(true);
@@ -135,7 +135,7 @@ impl<H> State<H> {
                 self.catch(Caught { signal: Signal::PIPE, sender: Sender::Process });
                 if self.in_handler() { Ok(()) } else { Err(WriteError::Stopped) }
             }
-            // What a program does that leaves PIPE alone; but a handler is done first.
+            // What a program does that leaves PIPE alone; but a handler is done first, and then it is done.
             Fault::Closed if self.in_handler() => Ok(()),
             Fault::Closed => terminate(Status::Signal(Signal::PIPE)),
             Fault::Failed(error) if self.cleaning_up() => {
@@ -143,6 +143,14 @@ impl<H> State<H> {
                 Ok(())
             }
             Fault::Failed(error) => Err(WriteError::Failed(error)),
+        }
+    }
+
+    /// After a handler of a script that leaves PIPE alone: what it has met is acted on now.
+    pub(super) fn die_of_dead_output(&self) {
+        let is_running = self.phase.get() == Phase::Running;
+        if self.output_is_dead.get() && is_running && !self.traps.borrow().is_trapped(Signal::PIPE) {
+            terminate(Status::Signal(Signal::PIPE));
         }
     }
 

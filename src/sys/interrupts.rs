@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, SigmaskHow};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
@@ -73,6 +73,16 @@ impl Waker {
 pub fn block_all() {
     // Fails for a bad argument only.
     let _ = SigSet::all().thread_set_mask();
+}
+
+/// Does something with every signal blocked: a thread that is started then takes none, from its first step on.
+pub fn with_all_blocked<T>(run: impl FnOnce() -> T) -> T {
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK);
+    let result = run();
+    if let Ok(before) = before {
+        let _ = before.thread_set_mask();
+    }
+    result
 }
 
 impl Interrupts {

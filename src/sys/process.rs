@@ -170,10 +170,10 @@ impl Child {
         self.ended.is_some() || waitid(Id::Pid(Pid::from_raw(self.pid())), flags) != Ok(WaitStatus::StillAlive)
     }
 
-    /// Kills its group in one stroke, which no process that forks escapes. Nothing, if it has been reaped or has
-    /// no group of its own.
+    /// Kills its group in one stroke, which no process that forks escapes. Nothing, if it has no group of its own,
+    /// or has been reaped where there is another way.
     pub fn kill_group(&self) {
-        if self.ended.is_none() && self.group == Group::Own {
+        if self.group == Group::Own && (self.ended.is_none() || !tree::is_known()) {
             signal_group(self.pid(), Signal::KILL);
         }
     }
@@ -252,7 +252,7 @@ pub fn signal_group(group: i32, signal: Signal) {
 /// Whether a process group has a member.
 #[must_use]
 pub fn group_exists(group: i32) -> bool {
-    killpg(Pid::from_raw(group), None) != Err(nix::errno::Errno::ESRCH)
+    killpg(Pid::from_raw(group), None).is_ok()
 }
 
 /// Sends a signal as kill(2) does, 0 only asking whether it could.

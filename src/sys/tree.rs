@@ -83,6 +83,9 @@ pub fn name(pid: i32) -> Option<String> {
 /// `None` where the kernel does not list them. Source: `/proc/tid/children` of proc_pid(5).
 #[must_use]
 pub fn own_children() -> Option<Vec<i32>> {
+    if !is_known() {
+        return None;
+    }
     let mut children = Vec::new();
     for thread in std::fs::read_dir("/proc/self/task").ok()?.flatten() {
         let list = std::fs::read_to_string(thread.path().join("children")).ok()?;

@@ -200,6 +200,20 @@ fn a_script_stays_in_a_directory_that_is_gone() {
 }
 
 #[test]
+fn a_script_comes_back_to_the_directory_that_its_handler_has_removed() {
+    let place = Place::new();
+    let script = "sh(\"mkdir -p a/b\"); cd(\"a\"); let here = cwd();
+        scope(|| { atexit(|| { cd(\"/\"); run([\"rm\", \"-rf\", here]); }); }); print(cwd() == here); print(succeeds([\"touch\", \"x\"]));
+        cd(\"..\"); print(cwd());";
+    let expected = format!("true\nfalse\n{}\n", place.path().display());
+    file(place.write("x.rhai", script)).cwd(place.path()).run().expect(0, &expected);
+    // Renamed meanwhile, it is still the same one.
+    let script = "sh(\"mkdir a\"); cd(\"a\"); scope(|| { atexit(|| { cd(\"..\"); sh(\"mv a b; mkdir a\"); }); }); run([\"touch\", \"x\"]);";
+    file(place.write("x.rhai", script)).cwd(place.path()).run().expect(0, "");
+    assert!(place.path().join("b/x").exists());
+}
+
+#[test]
 fn rhais_own_functions_are_refused_with_another_number_of_arguments() {
     refuses("atexit(Fn(\"sqrt\"), 1, 2, 3);", "atexit: function `sqrt` takes 1 argument but 3 were given");
     refuses("fn int.show() { print(this) } atexit(show);", "atexit: there is no function `show`");

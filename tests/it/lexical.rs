@@ -152,6 +152,13 @@ fn closures_kept_from_a_loop_have_the_variable_of_their_turn() {
 }
 
 #[test]
+fn a_script_may_use_the_words_that_the_host_uses() {
+    code("let __start = 1; print(__start); let __turn_n = 2; for n in [3] { let f = || n; print(f.call()); } print(__turn_n);")
+        .run()
+        .expect(0, "1\n3\n2\n");
+}
+
+#[test]
 fn what_is_caught_has_a_message_and_a_kind() {
     let shows = |thrown: &str| format!("try {{ {thrown} }} catch (e) {{ print(`${{e.message}} (${{e.kind}})`) }}");
     for (thrown, shown) in [

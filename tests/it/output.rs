@@ -263,6 +263,14 @@ fn a_full_disk_is_noticed_where_the_script_exits_with_0() {
 }
 
 #[test]
+fn a_dead_stdout_that_a_handler_of_a_scope_meets_kills_a_script_that_does_not_trap_pipe() {
+    let script =
+        "untrap(\"PIPE\"); scope(|| { atexit(|| { print(1); print(2); eprint(\"whole\"); }); }); eprint(\"went on\");";
+    let output = code(script).start_with(dead_pipe(), Stdio::piped()).end();
+    output.expect_death(Signal::SIGPIPE).expect_error("whole").expect_not("went on");
+}
+
+#[test]
 fn a_command_that_dies_of_the_dead_stdout_ends_the_script_as_print_does() {
     let script = "atexit(eprint, \"cleaned\"); run([\"yes\"]); eprint(\"went on\");";
     let output = code(script).start_with(dead_pipe(), Stdio::piped()).end();

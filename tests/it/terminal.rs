@@ -265,6 +265,16 @@ fn a_terminal_that_is_closed_tells_the_command_of_a_script_that_leads_the_sessio
 }
 
 #[test]
+fn an_alarm_reaches_the_command_in_a_terminal() {
+    // The kernel sends it, and to the host alone.
+    let script = "trap(\"ALRM\"); sh(`trap 'echo told; exit' ALRM; while :; do sleep 0.05; done`);";
+    let mut terminal = Terminal::of(Command::new("perl").args(["-e", "alarm 1; exec @ARGV", stagesh(), "-e", script]));
+    terminal.wait_for("told");
+    let (status, screen) = terminal.end();
+    assert_eq!(status.code(), Some(142), "{screen}");
+}
+
+#[test]
 fn a_job_in_the_background_that_reads_the_terminal_is_stopped_and_goes_on_in_the_foreground() {
     // The shell tells that the job is stopped, and brings it to the foreground.
     let stagesh = stagesh();
