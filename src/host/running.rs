@@ -30,9 +30,6 @@ pub const MOST_CAPTURED: usize = 1 << 31;
 /// How long a command that was sent a signal has to end before the host looks around for what it started.
 const AT_ONCE: Duration = Duration::from_millis(2);
 
-/// A command that is not older than this handles no signal yet: one that it has twice ends it once.
-const NEW: Duration = Duration::from_millis(1);
-
 /// How long to wait for the kernel to remove what was killed; a process stuck in the kernel takes longer.
 const KILLED: Duration = Duration::from_secs(2);
 
@@ -113,17 +110,12 @@ impl<H> State<H> {
         }
         let mut finished =
             Finished { ended: Ended::Exited(0), stdout: Vec::new(), wanted_terminal: None, wrote_too_much: false };
-        let started = Instant::now();
-        let mut is_first = true;
         loop {
             // The order matters: the look empties the wake pipe, so that a death after the reaping wakes us.
             if self.stopped() {
-                // A signal of the terminal may have come before there was a child to have it, too.
-                let is_new = is_first && started.elapsed() < NEW;
-                finished.ended = self.interrupt(child, before, is_new)?;
+                finished.ended = self.interrupt(child, before)?;
                 return Ok(finished);
             }
-            is_first = false;
             if let Some(ended) = child.try_wait() {
                 finished.ended = ended;
                 break;
@@ -152,7 +144,7 @@ impl<H> State<H> {
         while let Some(fd) = pipe.as_ref().filter(|_| Instant::now() < until) {
             let ready = self.block(&[(fd.as_fd(), Interest::Readable)], Some(until))?;
             if self.stopped() {
-                self.interrupt(child, before, false)?;
+                self.interrupt(child, before)?;
                 break;
             }
             if ready == [true] {
@@ -175,9 +167,8 @@ impl<H> State<H> {
     }
 
     /// Sends the stop to the command and all that it started, and waits until nothing of it is left: for
-    /// the grace period, or until the user is impatient; then kills. What is new may have been made after the
-    /// terminal has told its group, and is told again.
-    fn interrupt(&self, child: &mut Child, before: &Adopted, is_new: bool) -> io::Result<Ended> {
+    /// the grace period, or until the user is impatient; then kills.
+    fn interrupt(&self, child: &mut Child, before: &Adopted) -> io::Result<Ended> {
         let (signal, sender) = match (self.top_stop(), self.ended_by()) {
             (Some(Stop::Signal(_)), Some(ended_by)) => ended_by,
             _ => (Signal::TERM, Sender::Process),
@@ -193,14 +184,15 @@ impl<H> State<H> {
                 // A clock is the kernel, too.
                 other => other == Signal::INT || other == Signal::QUIT,
             };
-        let is_told = is_of_terminal && !is_new;
-        let has_it = |group: Group| is_told && group == Group::Shared;
+        let has_it = |group: Group| is_of_terminal && group == Group::Shared;
         let own_group = process::own_group();
         let mut told = HashSet::new();
         if !child.has_ended() {
             // Where only its group is known, the group is told with it.
             told.extend([child.pid(), -child.pid()]);
-            if !has_it(child.group()) {
+            // If it leaves the signal to its default and is alive, it was made after the terminal has told its group, or
+            // dies of it now: it does not see it twice.
+            if !has_it(child.group()) || tree::leaves_to_default(child.pid(), signal.number()) {
                 child.signal(signal);
             }
         }

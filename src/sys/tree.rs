@@ -76,6 +76,17 @@ pub fn name(pid: i32) -> Option<String> {
     Some(name.to_string())
 }
 
+/// Whether a process neither handles nor ignores nor blocks a signal. Source: proc_pid_status(5).
+#[must_use]
+pub fn leaves_to_default(pid: i32, signal: i32) -> bool {
+    let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return false };
+    let is_in = |name: &str| {
+        let set = status.lines().find_map(|line| line.strip_prefix(name));
+        set.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).is_none_or(|bits| bits >> (signal - 1) & 1 == 1)
+    };
+    !["SigBlk:", "SigIgn:", "SigCgt:"].into_iter().any(is_in)
+}
+
 /// The children of this process, ended or not: no list of all processes is as quick, and none is missed.
 ///
 /// # Returns
