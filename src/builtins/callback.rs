@@ -94,10 +94,17 @@ impl Entry {
         self.surroundings.source()
     }
 
-    /// Whether it calls the function that the pointer means: no two functions have one name.
+    /// Whether it calls the function that the pointer means: no two functions have one name, but one has two where
+    /// a name was computed.
     #[must_use]
-    pub fn calls(&self, pointer: &FnPtr) -> bool {
-        matches!(&self.target, Target::Function(own, _) if own.fn_name() == pointer.fn_name())
+    pub fn calls(&self, host: &Host, pointer: &FnPtr) -> bool {
+        let Target::Function(own, _) = &self.target else { return false };
+        let (own, other) = (own.fn_name(), pointer.fn_name());
+        let is_of_this_text =
+            |unique: &str| host.lexical().home(unique).is_some_and(|home| home.source() == self.surroundings.source());
+        own == other
+            || (own == names::as_written(other) && is_of_this_text(other))
+            || (other == names::as_written(own) && is_of_this_text(own))
     }
 
     /// Calls it in its working directory and its surroundings, as deep in calls as its caller is.

@@ -1,8 +1,9 @@
-//! What a script catches: whatever it is, it has `message` and `kind`.
+//! What a script catches: whatever it is, `message` and `kind` can be read of the variable of the `catch`.
 
 use rhai::{Dynamic, Engine, ImmutableString, Map};
 
 use super::error::thrown_message;
+use super::names;
 use super::record::Record;
 
 /// The kind of what a script has thrown.
@@ -11,26 +12,30 @@ const THROWN: &str = "thrown";
 /// The kind of an error of the language itself: a name that is unknown, a wrong type, a division by zero.
 const SCRIPT: &str = "script";
 
-/// What was caught, as a script sees it: of Rhai's own errors a record, of a map one with both names; an error
-/// of the host is a record already, and of a plain value [`register`] makes the names.
+/// Where `message` and `kind` of what was caught are read: an error of the host has both, and so has what a script
+/// threw with both names; for anything else they are made up.
 pub fn described(value: Dynamic) -> Dynamic {
-    let Some(map) = value.read_lock::<Map>().map(|map| map.clone()) else { return value };
-    let is_rhais = map.get("error").is_some_and(|error| {
-        error.read_lock::<ImmutableString>().is_some_and(|name| name.starts_with("Error"))
-            && map.contains_key("message")
-    });
-    let mut map = map;
+    if value.is::<Record>() {
+        return value;
+    }
+    let mut map = value.read_lock::<Map>().map(|map| map.clone()).unwrap_or_default();
+    let is_rhais = map.contains_key("message") && map.get("error").is_some_and(is_name_of_error);
     if is_rhais {
         let message = map.get("message").map(|text| bare(&text.to_string()).to_string()).unwrap_or_default();
-        map.insert("message".into(), message.into());
+        map.insert("message".into(), names::in_text(&message).into());
         map.insert("kind".into(), SCRIPT.into());
-        return Dynamic::from(Record::new("the error", map));
     }
-    if !map.contains_key("message") {
-        map.insert("message".into(), thrown_message(&value).into());
-    }
+    map.entry("message".into()).or_insert_with(|| thrown_message(&value).into());
     map.entry("kind".into()).or_insert_with(|| THROWN.into());
     map.into()
+}
+
+/// Whether it is what Rhai calls one of its errors: `ErrorArithmetic`.
+fn is_name_of_error(value: &Dynamic) -> bool {
+    value.read_lock::<ImmutableString>().is_some_and(|name| {
+        let rest = name.strip_prefix("Error").unwrap_or_default();
+        rest.starts_with(|c: char| c.is_ascii_uppercase()) && rest.bytes().all(|c| c.is_ascii_alphabetic())
+    })
 }
 
 /// The sentence of one of Rhai's messages, without the places and calls that follow it.

@@ -85,7 +85,7 @@ fn atexit(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
 
 fn unregister(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let unwanted = args::function("unregister", call.engine(), &given[0])?;
-    let count = call.host.stack(|stack| stack.remove_where(|entry| entry.calls(&unwanted)));
+    let count = call.host.stack(|stack| stack.remove_where(|entry| entry.calls(call.host, &unwanted)));
     Ok(Dynamic::from(i64::try_from(count).unwrap_or(i64::MAX)))
 }
 

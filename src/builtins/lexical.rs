@@ -22,7 +22,7 @@ use super::{caught, names};
 /// What a closure calls the variable of a loop around it, as it is in that turn.
 const TURN: &str = "__turn_";
 
-/// What the variable of a `catch` is called where it is read.
+/// What the variable of a `catch` is called where its `message` or `kind` is read.
 const CAUGHT: &str = "__caught_";
 
 /// A module begins with this word: what is in sight there is kept.
@@ -34,7 +34,7 @@ pub fn of_turn(variable: &str) -> String {
     format!("{TURN}{variable}")
 }
 
-/// The name for the variable of a `catch` that is read.
+/// The name for the variable of a `catch` of which `message` or `kind` is read.
 #[must_use]
 pub fn of_caught(variable: &str) -> String {
     format!("{CAUGHT}{variable}")

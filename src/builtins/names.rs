@@ -134,6 +134,19 @@ pub fn as_written(name: &str) -> &str {
     reserved.or_else(|| without_mark(name, OWN)).or_else(|| as_lent(name)).unwrap_or(name)
 }
 
+/// A text of the engine's in which functions have the names that the script has for them.
+#[must_use]
+pub fn in_text(text: &str) -> String {
+    let is_of_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    text.split_inclusive(|c| !is_of_word(c))
+        .map(|piece| {
+            let word = piece.trim_end_matches(|c| !is_of_word(c));
+            let rest = &piece[word.len()..];
+            if is_closure(word) { format!("closure{rest}") } else { format!("{}{rest}", as_written(word)) }
+        })
+        .collect()
+}
+
 /// The value of a bare name that no variable has: a pointer to the function of that name. Rhai finds one by
 /// itself, but not in a closure if the function is native or defined further down: there it takes the name for
 /// a variable to capture.

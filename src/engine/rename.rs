@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Module, ParseError, Position, ScriptFuncDef, Stmt};
 
-use super::source::{SourceText, Sources};
+use super::source::{LAST_LINE, SourceText, Sources};
 use super::syntax::{self, Binding, CallSite, Use, Visitor};
 use crate::builtins::lexical::{Lexical, Renames, START, of_caught, of_turn};
 use crate::builtins::names;
@@ -105,8 +105,11 @@ fn renames(parsed: &AST, role: Role, closures: Closures) -> Renames {
         Finder { renames: Renames::default(), own: HashSet::new(), hiding: hiding.collect(), number, closures };
     // Where there is one text, its names mean one thing.
     if role != Role::Script || imports(parsed) {
-        for (.., count, def) in parsed.shared_lib().iter_script_fn_info() {
-            if !names::is_closure(&def.name) && def.this_type.is_none() {
+        let functions = || parsed.shared_lib().iter_script_fn_info();
+        // What follows `fn` may be the type of the objects that a method is for.
+        let types: HashSet<&str> = functions().filter_map(|(.., def)| def.this_type.as_deref()).collect();
+        for (.., count, def) in functions() {
+            if !names::is_closure(&def.name) && def.this_type.is_none() && !types.contains(def.name.as_str()) {
                 finder.own.insert((def.name.to_string(), count));
                 finder.renames.definitions.insert(def.name.to_string(), names::unique(&def.name, number));
             }
@@ -140,6 +143,11 @@ struct Finder {
 
 impl Finder {
     fn rename(&mut self, position: Position, from: &str, to: String) {
+        // From there on all places are one.
+        let is_last = |number: Option<usize>| number.is_none_or(|number| number >= LAST_LINE);
+        if is_last(position.line()) || is_last(position.position()) {
+            return;
+        }
         self.renames.places.insert(position, (from.to_string(), to));
     }
 
@@ -156,7 +164,7 @@ impl Visitor for Finder {
         let position = usage.spot.position;
         match usage.binding {
             Some(Binding::Turn) => self.rename(position, usage.name, of_turn(usage.name)),
-            Some(Binding::Caught) if !usage.assigned && !usage.called => {
+            Some(Binding::Caught) if matches!(usage.property, Some("message" | "kind")) => {
                 self.rename(position, usage.name, of_caught(usage.name))
             }
             None if self.is_own(usage.name) => {

@@ -48,8 +48,8 @@ pub struct Use<'a> {
     pub binding: Option<Binding>,
     /// Whether a value is given to it.
     pub assigned: bool,
-    /// Whether a method is called on it, which may change it.
-    pub called: bool,
+    /// The property of it that is read, if that is all that is done.
+    pub property: Option<&'a str>,
     /// Where.
     pub spot: Spot<'a>,
 }
@@ -133,13 +133,14 @@ fn body(def: &Shared<ScriptFuncDef>) -> Vec<Stmt> {
 }
 
 /// What is done to a place.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Done {
-    Read,
+#[derive(Clone, Copy)]
+enum Done<'a> {
+    /// Anything.
+    Used,
     /// A value is given to it.
     Assigned,
-    /// A method is called on it, or a part of it is given a value.
-    Called,
+    /// A property of it is read, and nothing else is done.
+    Property(&'a str),
 }
 
 struct Walk<'a> {
@@ -266,7 +267,7 @@ impl Walk<'_> {
             }
             Stmt::Export(parts, _) => {
                 let (name, alias) = &**parts;
-                self.use_of(&name.name, &[], name.pos, Done::Read);
+                self.use_of(&name.name, &[], name.pos, Done::Used);
                 self.visitor.export(if alias.name.is_empty() { &name.name } else { &alias.name });
             }
             // What a closure captures is used where the closure is made.
@@ -274,25 +275,28 @@ impl Walk<'_> {
         }
     }
 
-    fn use_of(&mut self, name: &str, namespace: &[String], position: Position, done: Done) {
+    fn use_of(&mut self, name: &str, namespace: &[String], position: Position, done: Done<'_>) {
         let binding = if namespace.is_empty() { self.binding(name) } else { None };
-        let (assigned, called) = (done == Done::Assigned, done == Done::Called);
-        self.visitor.variable(Use { name, namespace, binding, assigned, called, spot: spot!(self, position) });
+        let assigned = matches!(done, Done::Assigned);
+        let property = match done {
+            Done::Property(property) => Some(property),
+            Done::Used | Done::Assigned => None,
+        };
+        self.visitor.variable(Use { name, namespace, binding, assigned, property, spot: spot!(self, position) });
     }
 
-    fn place(&mut self, place: &Expr, done: Done) {
+    fn place(&mut self, place: &Expr, done: Done<'_>) {
         match place {
             Expr::Variable(parts, _, position) => {
                 let namespace = path_of(&parts.2);
                 self.use_of(&parts.1, &namespace, *position, done);
             }
             Expr::Dot(sides, ..) | Expr::Index(sides, ..) => {
-                let first = match &sides.rhs {
-                    Expr::Dot(next, ..) | Expr::Index(next, ..) => &next.lhs,
-                    other => other,
+                let part = match (&sides.rhs, done) {
+                    (Expr::Property(property, _), Done::Used) => Done::Property(property.2.as_str()),
+                    _ => Done::Used,
                 };
-                let may_change = done != Done::Read || matches!(first, Expr::MethodCall(..));
-                self.place(&sides.lhs, if may_change { Done::Called } else { Done::Read });
+                self.place(&sides.lhs, part);
                 self.expression(&sides.rhs);
             }
             other => self.expression(other),
@@ -301,7 +305,7 @@ impl Walk<'_> {
 
     fn expression(&mut self, expression: &Expr) {
         match expression {
-            Expr::Variable(..) | Expr::Dot(..) | Expr::Index(..) => self.place(expression, Done::Read),
+            Expr::Variable(..) | Expr::Dot(..) | Expr::Index(..) => self.place(expression, Done::Used),
             Expr::InterpolatedString(parts, _) | Expr::Array(parts, _) => {
                 parts.iter().for_each(|part| self.expression(part));
             }

@@ -139,6 +139,29 @@ fn an_error_in_a_closure_that_a_module_calls_is_shown_where_it_is() {
 }
 
 #[test]
+fn a_computed_pointer_means_the_same_function_as_its_name() {
+    let main = "import \"m\" as m; fn f() { print(\"never\"); } let s = \"f\";\n\
+                atexit(Fn(s)); print(unregister(f)); atexit(f); print(unregister(Fn(s)));";
+    prints(&[("m.rhai", "fn f() { }"), ("main.rhai", main)], "1\n1\n");
+}
+
+#[test]
+fn a_function_may_have_the_name_of_the_type_of_a_method() {
+    let main = "import \"m\" as m; fn string() { \"s\" } fn string.shout() { this + \"!\" } print(\"a\".shout()); print(string());";
+    prints(&[("m.rhai", ""), ("main.rhai", main)], "a!\ns\n");
+}
+
+#[test]
+fn a_line_that_is_longer_than_the_engine_counts_means_what_it_says() {
+    let script = format!(
+        "/*{}*/ let fs = []; for n in 0..3 {{ fs.push(|| n); }} try {{ throw 5 }} catch (n) {{ print(n); }} \
+         fn n(x) {{ #{{n: x}} }} print(n(1));",
+        "x".repeat(70_000)
+    );
+    prints(&[("main.rhai", &script)], "5\n#{\"n\": 1}\n");
+}
+
+#[test]
 fn closures_kept_from_a_loop_have_the_variable_of_their_turn() {
     prints(
         &[("main.rhai", "let undo = []; for n in [1, 2] { undo.push(|| print(n)); } for u in undo { atexit(u); }")],
@@ -176,6 +199,24 @@ fn what_is_caught_has_a_message_and_a_kind() {
     code("let f = || { try { 1 / 0 } catch (e) { atexit(|| print(e.kind)); print(e.kind) } }; f.call();")
         .run()
         .expect(0, "script\nscript\n");
-    code("try { throw [1] } catch (e) { e.push(2); print(e); e = 5; print(e + 1) }").run().expect(0, "[1, 2]\n6\n");
-    code("try { 1 / 0 } catch (e) { print(e.mesage) }").run().expect_code(1).expect_error("did you mean `message`?");
+    // What else is done with it is as ever.
+    for (script, shown) in [
+        ("try { throw [1] } catch (e) { e.push(2); print(e); e = 5; print(e + 1) }", "[1, 2]\n6\n"),
+        ("try { throw #{list: []} } catch (e) { e.list.push(1); e.list[0] += 1; print(e) }", "#{\"list\": [2]}\n"),
+        ("try { throw [3, 1] } catch (e) { sort(e); print(e) }", "[1, 3]\n"),
+        ("try { throw 5 } catch (e) { let inc = || { e += 1; e }; print(inc.call()); print(e) }", "6\n6\n"),
+        ("let n = #{script: [1]}; try { 1 / 0 } catch (e) { n[e.kind].push(2); print(n) }", "#{\"script\": [1, 2]}\n"),
+        ("try { throw 1.5 } catch (e) { print(e.message); print(e.kind) }", "1.5\nthrown\n"),
+        (
+            "try { throw #{error: \"Errors\", message: \"bad (line 3)\"} } catch (e) { print(e.message) }",
+            "bad (line 3)\n",
+        ),
+        ("try { run([\"false\"]) } catch (e) { try { e.mesage } catch (f) { print(f.kind) } }", "field\n"),
+    ] {
+        code(script).run().expect(0, shown);
+    }
+    code("try { run([\"false\"]) } catch (e) { e.mesage }")
+        .run()
+        .expect_code(1)
+        .expect_error("did you mean `message`?");
 }
