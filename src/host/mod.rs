@@ -4,6 +4,7 @@
 //! does. A handler that calls `scope`, or `h.run()`, has another handler above it. Each frame has a latch
 //! of its own; the one on top decides whether the next operation is allowed.
 
+mod directory;
 pub mod exit_stack;
 pub mod outcome;
 pub mod output;
@@ -34,9 +35,6 @@ use traps::Traps;
 /// A user who presses Ctrl-C again within this time has not waited yet, and a reader that does not read for so long
 /// holds up no clean-up.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// What was seen of the working directory within this time is still so, unless a command has run.
-const FRESH: Duration = Duration::from_millis(1);
 
 /// A handler that runs for longer than this is named.
 const LONG: Duration = Duration::from_secs(10);
@@ -602,74 +600,5 @@ impl<H> State<H> {
             let names = names.join(", ");
             self.say(&format!("{names} {verb} not trapped any more and would skip the handlers; trap() adds {them}"));
         }
-    }
-}
-
-/// The working directory.
-impl<H> State<H> {
-    /// The working directory that the script believes in; it may have been removed.
-    #[must_use]
-    pub fn directory(&self) -> Rc<Path> {
-        Rc::clone(&self.directory.borrow())
-    }
-
-    /// Whether the working directory still has its name. Asked once in a while: a million handlers ask.
-    fn is_still_there(&self, directory: &Path) -> bool {
-        let now = Instant::now();
-        if self.seen.get().is_some_and(|seen| now.duration_since(seen) < FRESH) {
-            return true;
-        }
-        let is_there = std::env::set_current_dir(directory).is_ok();
-        self.seen.set(is_there.then_some(now));
-        is_there
-    }
-
-    /// What was seen of the working directory is old news: a command has run.
-    pub(super) fn forget_seen(&self) {
-        self.seen.set(None);
-    }
-
-    /// Changes the working directory.
-    ///
-    /// # Errors
-    ///
-    /// As chdir(2).
-    pub fn change_directory(&self, path: &Path) -> io::Result<()> {
-        if let Some(way_back @ None) = &mut *self.way_back.borrow_mut() {
-            *way_back = Directory::current().ok();
-        }
-        std::env::set_current_dir(path)?;
-        self.forget_seen();
-        // As the kernel names it: without links and `..`.
-        *self.directory.borrow_mut() = std::env::current_dir()?.into();
-        Ok(())
-    }
-
-    /// Runs something in a directory, or the nearest above it that still exists, and comes back to where it was;
-    /// also to a directory that is gone meanwhile, or has another name.
-    pub fn visit<T>(&self, directory: &Rc<Path>, run: impl FnOnce() -> T) -> T {
-        let before = self.directory();
-        // Most are there already, and stay: the others need a way back that has no name.
-        let is_there = Rc::ptr_eq(&before, directory) && self.is_still_there(directory);
-        let way_back = if is_there { None } else { Directory::current().ok() };
-        let outer = self.way_back.replace(Some(way_back));
-        if !is_there {
-            self.forget_seen();
-            let nearest = directory.ancestors().find(|ancestor| std::env::set_current_dir(ancestor).is_ok());
-            if let Some(nearest) = nearest {
-                *self.directory.borrow_mut() =
-                    if nearest == &**directory { Rc::clone(directory) } else { nearest.into() };
-            }
-        }
-        let result = run();
-        let way_back = self.way_back.replace(outer).flatten();
-        if !Rc::ptr_eq(&self.directory(), &before) {
-            self.forget_seen();
-            let is_back = way_back.is_some_and(|way_back| way_back.enter().is_ok());
-            if is_back || std::env::set_current_dir(&before).is_ok() {
-                *self.directory.borrow_mut() = before;
-            }
-        }
-        result
     }
 }
