@@ -104,7 +104,9 @@ thread_local! {
 /// From now on a panic is told by the error that it becomes, not by a message of the runtime.
 pub fn keep_panics_quiet() {
     std::panic::set_hook(Box::new(|info| {
-        let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
+        // The file's name alone: its directory is that of the machine where stagesh was built.
+        let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_string();
+        let place = info.location().map(|place| format!("{}:{}", name(place.file()), place.line()));
         LAST_PANIC.with(|last| last.set(place));
     }));
 }

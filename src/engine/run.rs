@@ -46,11 +46,6 @@ impl Interpreter {
         Self { engine, host, sources }
     }
 
-    /// The engine, to teach it more.
-    pub fn engine_mut(&mut self) -> &mut Engine {
-        &mut self.engine
-    }
-
     /// The engine.
     #[must_use]
     pub fn engine(&self) -> &Engine {

@@ -256,7 +256,9 @@ fn a_missing_a_faulty_and_a_cyclic_module_are_script_errors() {
 }
 
 /// Scripts that would abort the host if nothing held them.
-const ABORTING: [(&str, &str); 11] = [
+const ABORTING: [(&str, &str); 12] = [
+    // A function of Rhai's that panics: the map holds itself.
+    ("let m = #{}; m.f = || m; m.to_json();", "internal error: "),
     ("fn f(n) { f(n + 1) } f(0);", "endless recursion?"),
     ("fn f(n) { [n].map(|x| f(x + 1)) } f(0);", "endless recursion?"),
     ("fn f(n) { eval(\"f(n + 1)\") } f(0);", "endless recursion?"),
@@ -280,6 +282,17 @@ fn a_script_cannot_abort_the_host() {
         let output = code(&format!("atexit(print, \"cleaned\"); {script}")).run();
         output.expect(1, "cleaned\n").expect_error("error: ").expect_error(why);
     }
+}
+
+#[test]
+fn a_panic_in_a_handler_is_an_error_of_that_handler() {
+    let script =
+        "let start = cwd(); fn fall() { let m = #{}; m.f = || m; m.to_json(); } atexit(print, \"last\"); atexit(fall);
+        scope(|| { atexit(|| { cd(\"/\"); fall(); }); }); print(cwd() == start);";
+    let place = Place::new();
+    let output = code(script).cwd(place.path()).run();
+    output.expect(1, "true\nlast\n").expect_error("in the exit handler `fall`").expect_not("registry");
+    assert_eq!(output.err().matches("error: internal error: ").count(), 2, "{output}");
 }
 
 #[test]
