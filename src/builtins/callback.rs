@@ -16,6 +16,7 @@ use rhai::{
 use super::command::Command;
 use super::error::Error;
 use super::{Call, Host, Outcome, names, unwind};
+use crate::host::background::Background;
 
 /// An entry of the exit stack.
 pub struct Entry {
@@ -40,6 +41,8 @@ pub enum Target {
     Function(FnPtr, Box<[Dynamic]>),
     /// A command.
     Command(Command),
+    /// A process in the background is stopped.
+    Process(Rc<Background>),
 }
 
 impl Entry {
@@ -65,6 +68,12 @@ impl Entry {
         Self::new(host, context, Target::Command(command))
     }
 
+    /// An entry that stops a process in the background.
+    #[must_use]
+    pub fn process(host: &Host, context: &NativeCallContext<'_>, process: Rc<Background>) -> Self {
+        Self::new(host, context, Target::Process(process))
+    }
+
     fn new(host: &Host, context: &NativeCallContext<'_>, target: Target) -> Self {
         Self {
             target,
@@ -85,6 +94,7 @@ impl Entry {
             (Some(name), _) => name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
             (None, Target::Command(command)) => command.quoted(),
             (None, Target::Function(pointer, _)) => title_of(pointer),
+            (None, Target::Process(process)) => format!("stop `{}`", process.plan.title()),
         }
     }
 
@@ -120,6 +130,7 @@ impl Entry {
                 call_in(later.as_ref().unwrap_or(own), engine, pointer, args, self.position, level)
             }
             Target::Command(command) => super::command::run(host, command).map(|()| Dynamic::UNIT),
+            Target::Process(process) => super::background::stop_at_end(host, process),
         }
     }
 }

@@ -1,15 +1,19 @@
-//! `run`, `sh`, `shell`, `capture`, `succeeds`, `quote`: commands.
+//! `run`, `sh`, `shell`, `capture`, `succeeds`, `attempt`, `quote`, `which`: commands.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, ImmutableString};
+use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, ImmutableString, Map};
 
-use super::error::{Error, stopped};
+use super::error::{Error, FailedCommand, stopped};
+use super::options::Options;
+use super::record::Record;
 use super::{Call, Host, Outcome, Room, args};
-use crate::host::running::Finished;
+use crate::host::plan::{Fate, Plan, Sink, Source};
+use crate::host::running::{Finished, Unstarted};
 use crate::host::settings::Origin;
-use crate::sys::process::{Ended, Group, Spawn, Stream, find_program};
+use crate::sys::process::{Ended, Group};
+use crate::sys::program::{self, Unstartable};
 use crate::sys::signal::Signal;
 use crate::sys::terminal;
 
@@ -19,6 +23,22 @@ pub struct Command {
     words: Vec<OsString>,
 }
 
+/// A verb that runs a command, and where the streams go unless the script says.
+pub struct Verb {
+    name: &'static str,
+    stdin: Source,
+    stdout: Sink,
+    stderr: Sink,
+}
+
+const RUN: Verb = Verb { name: "run", stdin: Source::Inherit, stdout: Sink::Inherit, stderr: Sink::Inherit };
+const SH: Verb = Verb { name: "sh", ..RUN };
+const CAPTURE: Verb = Verb { name: "capture", stdout: Sink::Capture, ..RUN };
+const SUCCEEDS: Verb = Verb { name: "succeeds", stdout: Sink::Null, stderr: Sink::Null, ..RUN };
+const ATTEMPT: Verb = Verb { name: "attempt", stdout: Sink::Capture, stderr: Sink::Capture, ..RUN };
+/// `start`, which shares this.
+pub const START: Verb = Verb { name: "start", stdin: Source::Null, ..RUN };
+
 /// Registers the room.
 pub fn register(room: &mut Room<'_>) {
     room.engine
@@ -26,25 +46,34 @@ pub fn register(room: &mut Room<'_>) {
         .register_fn("to_string", |command: &mut Command| command.quoted())
         .register_fn("to_debug", |command: &mut Command| command.quoted());
     room.add("run", |call, given| {
-        run(call.host, &Command::parse("run", call.engine(), &given[0])?)?;
+        let command = Command::parse("run", call.engine(), &given[0])?;
+        command.execute_well(call, &RUN, given.get(1))?;
         Ok(Dynamic::UNIT)
     });
     room.add("shell", |call, given| Ok(Dynamic::from(Command::shell("shell", call.engine(), given)?)));
     room.add("sh", |call, given| {
-        run(call.host, &Command::shell("sh", call.engine(), given)?)?;
+        let (options, given) = match given.split_last() {
+            Some((last, rest)) if last.is_map() && !rest.is_empty() => (Some(last), rest),
+            _ => (None, given),
+        };
+        let command = Command::shell("sh", call.engine(), given)?;
+        command.execute_well(call, &SH, options)?;
         Ok(Dynamic::UNIT)
     });
-    room.add("capture", |call: &Call<'_>, given: &[Dynamic]| -> Outcome {
+    room.add("capture", |call, given| {
         let command = Command::parse("capture", call.engine(), &given[0])?;
-        let finished = command.execute(call.host, Stream::Pipe)?;
-        let text = without_trailing_newlines(&finished.stdout);
-        ensure_success(&command, &finished, Some(&text))?;
-        Ok(text.into())
+        let finished = command.execute_well(call, &CAPTURE, given.get(1))?;
+        Ok(finished.stdout.map_or(Dynamic::UNIT, |bytes| text(bytes).into()))
     });
     room.add("succeeds", |call, given| {
         let command = Command::parse("succeeds", call.engine(), &given[0])?;
-        let finished = command.execute(call.host, Stream::Null)?;
-        Ok(finished.ended.success().into())
+        let (plan, finished) = command.execute(call, &SUCCEEDS, given.get(1))?;
+        Ok(plan.is_ok(finished.ended, finished.fate).into())
+    });
+    room.add("attempt", |call: &Call<'_>, given: &[Dynamic]| -> Outcome {
+        let command = Command::parse("attempt", call.engine(), &given[0])?;
+        let (plan, finished) = command.execute(call, &ATTEMPT, given.get(1))?;
+        Ok(result(Some((plan.is_ok(finished.ended, finished.fate), finished.ended)), finished))
     });
     room.add("quote", |call, given| {
         let value = &given[0];
@@ -55,35 +84,98 @@ pub fn register(room: &mut Room<'_>) {
         };
         Ok(text.into())
     });
+    room.add("which", |call, given| {
+        let name = word("which", call.engine(), &given[0], "the name")?;
+        let found = program::find(&name, call.host.environment.path(&Vec::new()), None);
+        Ok(found.map_or(Dynamic::UNIT, |file| super::input::from_os(file.as_os_str())))
+    });
 }
 
-/// Runs a command and raises if it fails.
+/// Runs a command as `run` does, and raises if it fails.
 ///
 /// # Errors
 ///
 /// It cannot be started, it failed, or the run is stopped.
 pub fn run(host: &Host, command: &Command) -> Result<(), Box<EvalAltResult>> {
-    let finished = command.execute(host, Stream::Inherit)?;
-    ensure_success(command, &finished, None)
+    let plan = command.plan(host, &RUN, Options::default())?;
+    let finished = execute(host, &plan)?;
+    ensure_success(host, &plan, finished).map(drop)
 }
 
-fn ensure_success(command: &Command, finished: &Finished, stdout: Option<&str>) -> Result<(), Box<EvalAltResult>> {
-    let note = if finished.wanted_terminal.is_some() {
-        Some("it wants the terminal, which a command of a handler does not have; `foreground: true` would give it")
-    } else if finished.wrote_too_much {
-        Some("it wrote more than the 2 GiB that can be captured")
-    } else if finished.ended.success() {
-        return Ok(());
-    } else {
-        None
-    };
-    Err(Error::Command { command: command.quoted(), ended: finished.ended, stdout: stdout.map(Into::into), note }
-        .into())
+/// What `attempt` and `wait` give: `ok`, `code`, `signal`, `stdout`, `stderr`, `seconds`, `timed_out`.
+///
+/// # Arguments
+///
+/// Whether it went well and how it ended, if that is known.
+pub fn result(end: Option<(bool, Ended)>, finished: Finished) -> Dynamic {
+    let mut map = Map::new();
+    let text = |bytes: Option<Vec<u8>>| bytes.map_or(Dynamic::UNIT, |bytes| text(bytes).into());
+    map.insert("ok".into(), end.map_or(Dynamic::UNIT, |(is_ok, _)| is_ok.into()));
+    map.insert("code".into(), end.map_or(Dynamic::UNIT, |(_, ended)| i64::from(ended.code()).into()));
+    map.insert("signal".into(), end.and_then(|(_, ended)| ended.signal_name()).map_or(Dynamic::UNIT, Into::into));
+    map.insert("stdout".into(), text(finished.stdout));
+    map.insert("stderr".into(), text(finished.stderr));
+    map.insert("seconds".into(), finished.took.as_secs_f64().into());
+    map.insert("timed_out".into(), (finished.fate == Fate::TimedOut).into());
+    Dynamic::from(Record::new("the result", map))
 }
 
-fn without_trailing_newlines(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.trim_end_matches('\n').to_string()
+fn ensure_success(host: &Host, plan: &Plan, finished: Finished) -> Result<Finished, Box<EvalAltResult>> {
+    if plan.is_ok(finished.ended, finished.fate) {
+        return Ok(finished);
+    }
+    let failed = FailedCommand { may_have_terminal: host.in_handler(), ..failure(plan, finished.ended, finished.fate) };
+    let (stdout, stderr) = (finished.stdout.map(text), finished.stderr.map(text));
+    Err(Error::Command(Box::new(FailedCommand { stdout, stderr, ..failed })).into())
+}
+
+/// The failure of a command, without what it wrote.
+#[must_use]
+pub fn failure(plan: &Plan, ended: Ended, fate: Fate) -> FailedCommand {
+    FailedCommand {
+        name: plan.name.clone(),
+        command: plan.command.clone(),
+        ended,
+        fate,
+        timeout: plan.timeout,
+        should_run: false,
+        may_have_terminal: false,
+        stdout: None,
+        stderr: None,
+    }
+}
+
+/// What was captured as a string, without its trailing newlines.
+#[must_use]
+pub fn text(bytes: Vec<u8>) -> String {
+    let mut text = super::input::lossy(bytes);
+    text.truncate(text.trim_end_matches('\n').len());
+    text
+}
+
+/// Runs a command to its end.
+fn execute(host: &Host, plan: &Plan) -> Result<Finished, Box<EvalAltResult>> {
+    let finished = host.supervise(plan).map_err(|why| unstarted(plan, why))?;
+    if finished.ended == Ended::Killed(Signal::PIPE.number()) && plan.stdout.is_passed_on() {
+        host.look_at_stdout();
+    }
+    if host.checkpoint() {
+        return Err(stopped());
+    }
+    Ok(finished)
+}
+
+/// The error of a command that could not be started.
+#[must_use]
+pub fn unstarted(plan: &Plan, why: Unstarted) -> Error {
+    let command = plan.command.clone();
+    match why {
+        Unstarted::NoFile(no) => Error::NoFile { command, path: no.path, stream: no.stream, error: no.error },
+        Unstarted::Refused(error) => match program::explain(&error, &plan.program) {
+            Some(why) => Error::Unstartable { command, program: plan.words[0].to_string_lossy().into_owned(), why },
+            None => Error::Spawn { command, error },
+        },
+    }
 }
 
 impl Command {
@@ -147,46 +239,80 @@ impl Command {
         self.words.iter().map(|word| super::input::from_os(word)).collect()
     }
 
+    /// Runs it to its end; a failure is an error.
+    fn execute_well(
+        &self,
+        call: &Call<'_>,
+        verb: &Verb,
+        given: Option<&Dynamic>,
+    ) -> Result<Finished, Box<EvalAltResult>> {
+        let (plan, finished) = self.execute(call, verb, given)?;
+        ensure_success(call.host, &plan, finished)
+    }
+
     /// Runs it to its end.
-    fn execute(&self, host: &Host, stdout: Stream) -> Result<Finished, Box<EvalAltResult>> {
-        let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-        let path = environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value);
-        let program = find_program(&self.words[0], path).map_err(|why| Error::Unstartable {
-            command: self.quoted(),
-            program: self.words[0].to_string_lossy().into_owned(),
-            why,
-        })?;
+    fn execute(
+        &self,
+        call: &Call<'_>,
+        verb: &Verb,
+        given: Option<&Dynamic>,
+    ) -> Result<(Plan, Finished), Box<EvalAltResult>> {
+        let options = Options::parse(verb.name, call.engine(), given)?;
+        if verb.name == "capture" && options.stdout.as_ref().is_some_and(|stdout| !stdout.is_kept()) {
+            let (key, expected) = ("stdout".into(), "\"capture\" or \"tee\", whose text `capture` gives".into());
+            return Err(Error::Option { verb: verb.name, key, expected, given: "another".into() }.into());
+        }
+        let plan = self.plan(call.host, verb, options)?;
+        let finished = execute(call.host, &plan)?;
+        Ok((plan, finished))
+    }
+
+    /// What is to be started: all that has come before is written, and the command is told, if it is to be traced.
+    ///
+    /// # Errors
+    ///
+    /// There is no such program, or the run is stopped.
+    pub fn plan(&self, host: &Host, verb: &Verb, options: Options) -> Result<Plan, Box<EvalAltResult>> {
+        let command = self.quoted();
+        let refused =
+            |why| Error::Unstartable { command: command.clone(), program: self.words[0].to_string_lossy().into(), why };
+        if let Some(path) = options.cwd.as_ref().filter(|path| !path.is_dir()) {
+            return Err(refused(Unstartable::NoDirectory(path.clone())).into());
+        }
+        let path = host.environment.path(&options.env);
+        let program = program::find(&self.words[0], path, options.cwd.as_deref()).map_err(refused)?;
         super::output::flush(host)?;
         if host.settings.trace {
-            let line = host.settings.style.command(&format!("+ {}", self.quoted()));
-            host.write_stderr(&format!("{line}\n"));
+            let line = match &options.cwd {
+                Some(cwd) => format!("+ (cd {} && {command})", quote(cwd.as_os_str())),
+                None => format!("+ {command}"),
+            };
+            host.write_stderr(&format!("{}\n", host.settings.style.command(&line)));
         }
         if host.checkpoint() {
             return Err(stopped());
         }
-        let shielded = host.in_handler();
+        let in_background = verb.name == START.name;
+        let shielded = host.in_handler() && options.foreground != Some(true);
         // A job in the background has its terminal back when it is brought to the foreground, with all of it.
-        let group = if !shielded && terminal::is_there() { Group::Shared } else { Group::Own };
-        let reads_nothing = shielded || host.settings.origin == Origin::Stdin;
-        let stderr = if matches!(stdout, Stream::Null) { Stream::Null } else { Stream::Inherit };
-        let finished = host
-            .supervise(&Spawn {
-                program: &program,
-                words: &self.words,
-                env: &environment,
-                group,
-                stdin: if reads_nothing { Stream::Null } else { Stream::Inherit },
-                stdout,
-                stderr,
-            })
-            .map_err(|error| Error::Spawn { command: self.quoted(), error })?;
-        if finished.ended == Ended::Killed(Signal::PIPE.number()) && matches!(stdout, Stream::Inherit) {
-            host.look_at_stdout();
-        }
-        if host.checkpoint() {
-            return Err(stopped());
-        }
-        Ok(finished)
+        let is_shared = !in_background && !shielded && options.foreground != Some(false) && terminal::is_there();
+        let stdin = if shielded || host.settings.origin == Origin::Stdin { Source::Null } else { verb.stdin.clone() };
+        Ok(Plan {
+            program,
+            words: self.words.clone(),
+            env: (!options.env.is_empty()).then(|| host.environment.with(&options.env)),
+            directory: options.cwd,
+            group: if is_shared { Group::Shared } else { Group::Own },
+            stdin: options.stdin.unwrap_or(stdin),
+            stdout: options.stdout.unwrap_or_else(|| verb.stdout.clone()),
+            stderr: options.stderr.unwrap_or_else(|| verb.stderr.clone()),
+            timeout: options.timeout,
+            grace: options.grace.unwrap_or(host.settings.grace),
+            ok: options.ok.unwrap_or_else(|| vec![0]),
+            name: options.name,
+            command,
+            quiet: options.quiet,
+        })
     }
 }
 
@@ -208,7 +334,12 @@ fn collect(
     Ok(())
 }
 
-fn word(verb: &'static str, engine: &Engine, value: &Dynamic, place: &str) -> Result<OsString, Error> {
+/// A word of a command, told of by its place.
+///
+/// # Errors
+///
+/// [`Error::Words`].
+pub fn word(verb: &'static str, engine: &Engine, value: &Dynamic, place: &str) -> Result<OsString, Error> {
     let bytes = if let Some(text) = value.read_lock::<ImmutableString>() {
         text.as_bytes().to_vec()
     } else if let Some(blob) = value.read_lock::<Blob>() {

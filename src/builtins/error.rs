@@ -3,12 +3,15 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map, Position};
 
 use super::record::Record;
+use crate::host::plan::Fate;
 use crate::host::reason;
-use crate::sys::process::{Ended, Unstartable};
+use crate::sys::process::Ended;
+use crate::sys::program::Unstartable;
 use crate::sys::signal::SignalError;
 
 /// What a builtin that was called wrongly, or that failed, raises.
@@ -80,16 +83,49 @@ pub enum Error {
         /// Why.
         error: io::Error,
     },
-    /// A command failed.
-    Command {
+    /// A file that a command should read or write cannot be opened.
+    NoFile {
         /// The command, quoted.
         command: String,
-        /// How it ended.
-        ended: Ended,
-        /// What it had written to a captured standard output.
-        stdout: Option<String>,
-        /// More of the reason, if there is more.
-        note: Option<&'static str>,
+        /// The file.
+        path: PathBuf,
+        /// The stream.
+        stream: &'static str,
+        /// Why not.
+        error: io::Error,
+    },
+    /// There is no such option.
+    UnknownOption {
+        /// What was called.
+        verb: &'static str,
+        /// Of what: "option", or a key of one.
+        what: &'static str,
+        /// What was given.
+        key: String,
+        /// What there is.
+        known: &'static [&'static str],
+    },
+    /// An option has the wrong type or value.
+    Option {
+        /// What was called.
+        verb: &'static str,
+        /// The option.
+        key: String,
+        /// What it takes.
+        expected: String,
+        /// What it was given.
+        given: String,
+    },
+    /// A command failed.
+    Command(Box<FailedCommand>),
+    /// Something did not happen in time.
+    Late {
+        /// What was called.
+        verb: &'static str,
+        /// What did not happen.
+        what: String,
+        /// The limit.
+        limit: Duration,
     },
     /// The system refused something.
     System {
@@ -102,14 +138,110 @@ pub enum Error {
     },
 }
 
+/// A command that failed, or ended when it should not.
+#[derive(Clone, Debug)]
+pub struct FailedCommand {
+    /// What the script calls it.
+    pub name: Option<String>,
+    /// The command, quoted.
+    pub command: String,
+    /// How it ended.
+    pub ended: Ended,
+    /// What the host has done to it.
+    pub fate: Fate,
+    /// How long it could run, if it had a limit.
+    pub timeout: Option<Duration>,
+    /// Whether it failed because it ended at all.
+    pub should_run: bool,
+    /// Whether `foreground: true` would give it the terminal.
+    pub may_have_terminal: bool,
+    /// What was captured of its standard output.
+    pub stdout: Option<String>,
+    /// What was captured of its standard error.
+    pub stderr: Option<String>,
+}
+
+/// So many of the last lines that a command has said are told with its failure.
+const LAST_LINES: usize = 10;
+
+/// And no more of each.
+const LINE_LENGTH: usize = 500;
+
+impl FailedCommand {
+    /// The last lines of what was captured: of standard error, if there are any.
+    fn last_words(&self) -> Option<(&'static str, Vec<String>)> {
+        let said = [("stderr", &self.stderr), ("stdout", &self.stdout)].into_iter().find_map(|(stream, text)| {
+            let text = text.as_deref()?.trim_end();
+            (!text.is_empty()).then_some((stream, text))
+        });
+        let (stream, text) = said?;
+        let mut lines: Vec<String> = text.lines().rev().take(LAST_LINES).map(shown).collect();
+        lines.reverse();
+        Some((stream, lines))
+    }
+}
+
+/// A line as a report shows it: short, and nothing in it moves the cursor.
+fn shown(line: &str) -> String {
+    let plain = line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c });
+    let mut shown: String = plain.clone().take(LINE_LENGTH).collect();
+    if plain.count() > LINE_LENGTH {
+        shown.push('…');
+    }
+    shown
+}
+
+impl fmt::Display for FailedCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { command, ended, .. } = self;
+        if let Some(name) = &self.name {
+            write!(f, "{name}: ")?;
+        }
+        match (self.fate, ended.signal_name()) {
+            (Fate::TimedOut, _) => match self.timeout {
+                Some(limit) => write!(f, "`{command}` timed out after {}", seconds(limit))?,
+                None => write!(f, "`{command}` timed out")?,
+            },
+            (Fate::Stopped, _) => write!(f, "`{command}` was stopped")?,
+            (_, Some(signal)) => write!(f, "`{command}` was killed by {signal}")?,
+            (_, None) if self.should_run => write!(f, "`{command}` has ended: it exited with {}", ended.code())?,
+            (_, None) => write!(f, "`{command}` exited with {}", ended.code())?,
+        }
+        match self.fate {
+            Fate::WantedTerminal if self.may_have_terminal => f.write_str(
+                ": it wants the terminal, which a command of a handler does not have; `foreground: true` would give it",
+            )?,
+            Fate::WantedTerminal => f.write_str(": it wants the terminal, which it does not have here")?,
+            Fate::WroteTooMuch => f.write_str(": it wrote more than the 2 GiB that can be captured")?,
+            Fate::Own if ended.success() && !self.should_run => f.write_str(", which `ok` does not name")?,
+            _ => {}
+        }
+        if let Some((stream, lines)) = self.last_words() {
+            write!(f, "; the end of its {stream}:")?;
+            for line in lines {
+                write!(f, "\n  {line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A time as a sentence has it.
+#[must_use]
+pub fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs_f64())
+}
+
 impl Error {
     /// The word that a script finds in `kind`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Command { .. } => "command",
+            Self::Command(failed) if failed.fate == Fate::TimedOut => "timeout",
+            Self::Command(_) => "command",
+            Self::Late { .. } => "timeout",
             Self::Unstartable { .. } | Self::Spawn { .. } => "program",
-            Self::System { .. } => "system",
+            Self::System { .. } | Self::NoFile { .. } => "system",
             Self::UnknownField { .. } => "field",
             Self::Json(_) => "json",
             _ => "argument",
@@ -118,12 +250,13 @@ impl Error {
 
     fn fields(&self) -> Map {
         let mut map = Map::new();
-        if let Self::Command { command, ended, stdout, .. } = self {
-            map.insert("command".into(), command.clone().into());
-            map.insert("code".into(), i64::from(ended.code()).into());
-            map.insert("signal".into(), ended.signal_name().map_or(Dynamic::UNIT, Into::into));
-            map.insert("stdout".into(), stdout.clone().map_or(Dynamic::UNIT, Into::into));
-            map.insert("stderr".into(), Dynamic::UNIT);
+        if let Self::Command(failed) = self {
+            let text = |text: &Option<String>| text.clone().map_or(Dynamic::UNIT, Into::into);
+            map.insert("command".into(), failed.command.clone().into());
+            map.insert("code".into(), i64::from(failed.ended.code()).into());
+            map.insert("signal".into(), failed.ended.signal_name().map_or(Dynamic::UNIT, Into::into));
+            map.insert("stdout".into(), text(&failed.stdout));
+            map.insert("stderr".into(), text(&failed.stderr));
         }
         map
     }
@@ -166,16 +299,36 @@ impl fmt::Display for Error {
                     Unstartable::NotExecutable(file) => {
                         write!(f, "`{}` is not executable (chmod +x)", file.display())
                     }
+                    Unstartable::NoFormat(file) => {
+                        write!(f, "`{}` is no program, and no script with a `#!` line", file.display())
+                    }
+                    Unstartable::NoInterpreter { file, interpreter } => {
+                        let (file, interpreter) = (file.display(), interpreter.display());
+                        write!(f, "`{file}` is to be run by `{interpreter}`, which does not exist")
+                    }
+                    Unstartable::NoDirectory(path) => {
+                        write!(f, "there is no working directory `{}`", path.display())
+                    }
+                    Unstartable::TooLong => {
+                        f.write_str("its words and its environment are longer than the system takes")
+                    }
                 }
             }
             Self::Spawn { command, error } => write!(f, "cannot start `{command}`: {}", reason(error)),
-            Self::Command { command, ended, note, .. } => {
-                match ended.signal_name() {
-                    Some(signal) => write!(f, "`{command}` was killed by {signal}")?,
-                    None => write!(f, "`{command}` exited with {}", ended.code())?,
-                }
-                note.map_or(Ok(()), |note| write!(f, ": {note}"))
+            Self::NoFile { command, path, stream, error } => {
+                write!(
+                    f,
+                    "cannot start `{command}`: cannot open `{}` for its {stream}: {}",
+                    path.display(),
+                    reason(error)
+                )
             }
+            Self::UnknownOption { verb, what, key, known } => {
+                write!(f, "{verb}: there is no {what} `{key}` ({})", super::options::instead(key, known))
+            }
+            Self::Option { verb, key, expected, given } => write!(f, "{verb}: `{key}` is {expected}, not {given}"),
+            Self::Command(failed) => failed.fmt(f),
+            Self::Late { verb, what, limit } => write!(f, "{verb}: {what} after {}", seconds(*limit)),
             Self::System { verb, action, error } => write!(f, "{verb}: cannot {action}: {}", reason(error)),
         }
     }

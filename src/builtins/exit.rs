@@ -90,6 +90,7 @@ fn unregister(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
 }
 
 fn handlers(call: &Call<'_>, _: &[Dynamic]) -> Outcome {
+    call.host.look_after();
     let list: Array = call.host.stack(|stack| {
         stack
             .iter()
@@ -97,6 +98,7 @@ fn handlers(call: &Call<'_>, _: &[Dynamic]) -> Outcome {
                 let arguments: Array = match &entry.target {
                     Target::Function(_, arguments) => arguments.to_vec(),
                     Target::Command(command) => command.words_as_values(),
+                    Target::Process(_) => Array::new(),
                 };
                 let mut map = Map::new();
                 map.insert("name".into(), entry.title().into());

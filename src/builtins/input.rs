@@ -10,8 +10,8 @@ use rhai::{Array, Dynamic};
 
 use super::error::{Error, stopped};
 use super::{Call, Host, Room};
-use crate::host::running::MOST_CAPTURED;
 use crate::host::settings::Origin;
+use crate::host::streams::MOST_CAPTURED;
 use crate::sys::descriptor;
 
 /// A terminal that is closed sends HUP within this time.
@@ -21,11 +21,11 @@ const HANG_UP: Duration = Duration::from_millis(200);
 pub fn register(room: &mut Room<'_>) {
     room.add("read_line", |call, _| {
         let line = if reads_nothing(call.host) { None } else { read_line(call)? };
-        Ok(line.map_or(Dynamic::UNIT, text))
+        Ok(line.map_or(Dynamic::UNIT, |line| lossy(line).into()))
     });
     room.add("read_all", |call, _| {
         let bytes = if reads_nothing(call.host) { Vec::new() } else { read_all(call)? };
-        Ok(text(bytes))
+        Ok(lossy(bytes).into())
     });
     room.add("args", |call, _| Ok(call.host.settings.args.iter().map(|arg| from_os(arg)).collect::<Array>().into()));
     room.add("script_path", |call, _| {
@@ -55,11 +55,10 @@ pub fn from_os(name: &OsStr) -> Dynamic {
     }
 }
 
-fn text(bytes: Vec<u8>) -> Dynamic {
-    match String::from_utf8(bytes) {
-        Ok(text) => text.into(),
-        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned().into(),
-    }
+/// Bytes as a string; what is not UTF-8 is replaced.
+#[must_use]
+pub fn lossy(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// Reads into the buffer once, waiting in the one place where a signal is noticed.

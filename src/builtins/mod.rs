@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod arrays;
+pub mod background;
 pub mod callback;
 pub mod caught;
 pub mod command;
@@ -12,6 +13,7 @@ pub mod input;
 pub mod json;
 pub mod lexical;
 pub mod names;
+pub mod options;
 pub mod output;
 pub mod process;
 pub mod record;
@@ -113,6 +115,7 @@ pub fn register(engine: &mut Engine, host: &Host) {
     input::register(&mut room);
     process::register(&mut room);
     command::register(&mut room);
+    background::register(&mut room);
 }
 
 /// What a builtin is given besides its arguments.

@@ -25,7 +25,8 @@ pub const MOST_ARGUMENTS: usize = 8;
 pub const GLOBAL: &[Name] = &[
     name("args", 0, 0),
     name("atexit", 1, 1 + MOST_ARGUMENTS),
-    name("capture", 1, 1),
+    name("attempt", 1, 2),
+    name("capture", 1, 2),
     name("cd", 1, 1),
     name("cwd", 0, 0),
     name("debug", 0, 1),
@@ -37,25 +38,44 @@ pub const GLOBAL: &[Name] = &[
     name("outcome", 0, 0),
     name("pid", 0, 0),
     name("print", 0, 1),
+    name("process", 1, 1),
     name("quote", 1, 1),
     name("read_all", 0, 0),
     name("read_line", 0, 0),
-    name("run", 1, 1),
+    name("run", 1, 2),
     name("scope", 1, 1 + MOST_ARGUMENTS),
     name("script_dir", 0, 0),
     name("script_path", 0, 0),
-    name("sh", 1, 1 + MOST_ARGUMENTS),
+    name("sh", 1, 2 + MOST_ARGUMENTS),
     name("shell", 1, 1 + MOST_ARGUMENTS),
     name("sleep", 1, 1),
-    name("succeeds", 1, 1),
+    name("start", 1, 2),
+    name("succeeds", 1, 2),
     name("trap", 0, 1),
     name("trapped", 0, 0),
     name("unregister", 1, 1),
     name("untrap", 0, 1),
+    name("wait_all", 1, 2),
+    name("wait_any", 1, 1),
+    name("which", 1, 1),
 ];
 
 /// What a value of the host can do, which can be called like a function with the value first.
-pub const MEMBERS: &[(&str, usize)] = &[("cancel", 1), ("name", 2), ("run", 1), ("timeout", 2)];
+pub const MEMBERS: &[(&str, usize)] = &[
+    ("cancel", 1),
+    ("check", 1),
+    ("close", 1),
+    ("detach", 1),
+    ("name", 2),
+    ("read_line", 1),
+    ("read_line", 2),
+    ("run", 1),
+    ("signal", 2),
+    ("stop", 1),
+    ("timeout", 2),
+    ("wait", 1),
+    ("write", 2),
+];
 
 /// The numbers of arguments that members of that name take, the value among them.
 pub fn members(name: &str) -> impl Iterator<Item = usize> {

@@ -160,10 +160,18 @@ impl Interpreter {
         let _ = self.host.flush();
         loop {
             unwind::run_down_to(&self.host, &self.engine, 0, bottom, outcome);
+            if merged(outcome, &self.host) != Status::Code(0) {
+                self.host.release_held();
+            }
             if self.host.finish() {
                 break;
             }
         }
-        outcome::merge(outcome, &self.host.blemishes(), self.host.settings.reraise)
+        merged(outcome, &self.host)
     }
+}
+
+/// The status of a run that ends so now.
+fn merged(outcome: &Outcome, host: &Host) -> Status {
+    outcome::merge(outcome, &host.blemishes(), host.settings.reraise)
 }

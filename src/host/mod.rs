@@ -4,13 +4,19 @@
 //! does. A handler that calls `scope`, or `h.run()`, has another handler above it. Each frame has a latch
 //! of its own; the one on top decides whether the next operation is allowed.
 
+pub mod background;
 mod directory;
+mod ending;
+pub mod environment;
 pub mod exit_stack;
+mod family;
 pub mod outcome;
 pub mod output;
+pub mod plan;
 pub mod running;
 pub mod settings;
 pub mod stop;
+pub mod streams;
 pub mod traps;
 mod writing;
 
@@ -25,6 +31,8 @@ use std::time::{Duration, Instant};
 use crate::sys::descriptor::{Directory, Interest};
 use crate::sys::interrupts::{Caught, Interrupts, Sender};
 use crate::sys::signal::Signal;
+use background::Background;
+use environment::Environment;
 use exit_stack::{EntryId, ExitStack};
 use outcome::{Blemish, Outcome};
 use output::{Fault, Output};
@@ -99,7 +107,12 @@ pub struct State<H> {
     way_back: RefCell<Option<Option<Directory>>>,
     /// When the working directory was last seen to be where its name says.
     seen: Cell<Option<Instant>>,
-    running: RefCell<running::Running>,
+    running: RefCell<family::Running>,
+    background: RefCell<Vec<Rc<Background>>>,
+    /// What commands have written to standard error, and a slow reader has not read.
+    stderr_rest: RefCell<Vec<u8>>,
+    /// The environment of commands.
+    pub environment: Environment,
 }
 
 /// How impatient the user is.
@@ -173,6 +186,9 @@ impl<H> Host<H> {
             way_back: RefCell::default(),
             seen: Cell::new(None),
             running: RefCell::default(),
+            background: RefCell::default(),
+            stderr_rest: RefCell::default(),
+            environment: Environment::of_this_process(),
         })))
     }
 }
@@ -270,6 +286,7 @@ impl<H> State<H> {
         if self.announced.replace(true) {
             return;
         }
+        self.look_after();
         let count = self.stack.borrow().len();
         if count > 0 {
             let handlers = if count == 1 { "handler" } else { "handlers" };
@@ -305,7 +322,18 @@ impl<H> State<H> {
         self.impatience.get().count
     }
 
+    /// Looks whether the next operations have more to look at than the signals.
+    fn refresh_attention(&self) {
+        let has_clock = self.background_alarm().is_some();
+        let frames = self.frames.borrow();
+        let is_of_frame = frames.len() > 1 || frames.last().is_some_and(|frame| frame.stop.is_some());
+        self.attention.set(is_of_frame || has_clock);
+    }
+
     fn look_at_clock(&self) {
+        if self.background_alarm().is_some_and(|alarm| Instant::now() >= alarm) {
+            self.look_after();
+        }
         let mut frames = self.frames.borrow_mut();
         if frames.len() < 2 {
             return;
@@ -341,7 +369,7 @@ impl<H> State<H> {
             // A latched stop makes the deadline old news.
             [handler.deadline.filter(|_| frame.stop.is_none()), handler.mention].into_iter().flatten().min()
         });
-        times.min()
+        times.chain(self.background_alarm()).min()
     }
 }
 
@@ -365,6 +393,7 @@ impl<H> State<H> {
         let until = [until, self.alarm()].into_iter().flatten().min();
         let ready = self.interrupts.wait(fds, until)?;
         self.look();
+        self.look_after();
         self.look_at_clock();
         self.reap();
         Ok(ready)
@@ -446,7 +475,7 @@ impl<H> State<H> {
         let deadline = info.timeout.or(self.settings.handler_timeout).and_then(|limit| started.checked_add(limit));
         let handler = HandlerFrame { info, deadline, mention: Some(started + LONG), started };
         self.frames.borrow_mut().push(Frame { handler: Some(handler), stop: None });
-        self.attention.set(true);
+        self.refresh_attention();
     }
 
     /// Ends the handler that runs.
@@ -465,7 +494,7 @@ impl<H> State<H> {
             (frame, frames.last().map(|below| (below.stop, below.handler.is_some())))
         };
         let (stop, is_handler) = below.unwrap_or_default();
-        self.attention.set(stop.is_some() || is_handler);
+        self.refresh_attention();
         if let (Some(Stop::Signal(signal)), false) = (stop, is_handler) {
             // It came while the handler ran, and is acted on now.
             self.announce(signal);
@@ -515,7 +544,7 @@ impl<H> State<H> {
         if let Some(script) = self.frames.borrow_mut().first_mut() {
             script.stop = None;
         }
-        self.attention.set(false);
+        self.refresh_attention();
         EntryId::BOTTOM
     }
 
@@ -526,6 +555,7 @@ impl<H> State<H> {
     /// Whether it is done.
     pub fn finish(&self) -> bool {
         if self.stack.borrow().is_empty() {
+            self.settle_background();
             self.drain();
         }
         self.look();

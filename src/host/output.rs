@@ -48,6 +48,8 @@ struct State {
     last_write: Option<Instant>,
     /// A fault that nobody has been told of.
     fault: Option<Fault>,
+    /// The reader went away: what comes now is dropped.
+    is_closed: bool,
 }
 
 struct Shared {
@@ -109,6 +111,27 @@ impl Output {
         false
     }
 
+    /// Takes what a command has written, and writes what can be written now.
+    pub fn pass(&self, bytes: &[u8]) {
+        let mut state = self.lock();
+        if !state.is_closed {
+            state.buffer.extend_from_slice(bytes);
+            drain_or_keep_fault(&mut state);
+        }
+    }
+
+    /// Whether so much is collected that nothing should be added: the reader is slow.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.lock().buffer.len() >= FULL
+    }
+
+    /// The same output for another thread, which wakes the first one of a fault.
+    #[must_use]
+    pub fn for_thread(&self, waker: Waker) -> Passage {
+        Passage { shared: Arc::clone(&self.shared), waker }
+    }
+
     /// Drops what is collected: its reader does not read.
     pub fn clear(&self) {
         let mut state = self.lock();
@@ -135,9 +158,12 @@ impl Output {
 
     /// Writes what can be written now; a fault is kept for the next who asks.
     pub fn try_write(&self) {
-        if let Err(fault) = self.write_some() {
-            self.lock().fault.get_or_insert(fault);
-        }
+        drain_or_keep_fault(&mut self.lock());
+    }
+
+    /// Keeps a fault for the next who asks.
+    pub fn keep_fault(&self, fault: Fault) {
+        self.lock().fault.get_or_insert(fault);
     }
 
     /// Whether the thread found that the reader went away; true once.
@@ -161,6 +187,61 @@ impl Default for Output {
     }
 }
 
+/// Standard output and error for what a command in the background writes: waits for their readers.
+#[derive(Clone)]
+pub struct Passage {
+    shared: Arc<Shared>,
+    waker: Waker,
+}
+
+impl Passage {
+    /// Writes to standard output, after what was printed.
+    pub fn stdout(&self, bytes: &[u8]) {
+        let lock = || self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock();
+        if state.is_closed {
+            return;
+        }
+        state.buffer.extend_from_slice(bytes);
+        drain_or_keep_fault(&mut state);
+        while !state.buffer.is_empty() {
+            drop(state);
+            descriptor::wait_writable(io::stdout().as_fd());
+            state = lock();
+            drain_or_keep_fault(&mut state);
+        }
+        if state.fault.is_some() {
+            drop(state);
+            self.waker.wake();
+        }
+    }
+
+    /// Writes to standard error, after what was printed unless the reader of that is slow.
+    pub fn stderr(&self, bytes: &[u8]) {
+        drain_or_keep_fault(&mut self.shared.state.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut rest = bytes;
+        loop {
+            rest = &rest[write_stderr_some(rest)..];
+            if rest.is_empty() {
+                return;
+            }
+            descriptor::wait_writable(io::stderr().as_fd());
+        }
+    }
+
+    /// Wakes the thread that waits for what this one does.
+    pub fn wake(&self) {
+        self.waker.wake();
+    }
+}
+
+/// Writes what can be written now; a fault is kept for the next who asks.
+fn drain_or_keep_fault(state: &mut State) {
+    if let Err(fault) = drain(state) {
+        state.fault.get_or_insert(fault);
+    }
+}
+
 /// Writes from the buffer for as long as that does not block.
 fn drain(state: &mut State) -> Result<bool, Fault> {
     let mut written = 0;
@@ -175,7 +256,9 @@ fn drain(state: &mut State) -> Result<bool, Fault> {
             Ok(count) => written += count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {
-                result = Err(Fault::from_error(error));
+                let fault = Fault::from_error(error);
+                state.is_closed |= matches!(fault, Fault::Closed);
+                result = Err(fault);
                 written = state.buffer.len();
             }
         }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::outcome::Blemish;
 use super::output::{self, Fault};
 use super::stop::Phase;
+use super::streams::Which;
 use super::{PATIENCE, State, WriteError, reason};
 use crate::sys::descriptor::{self, Interest};
 use crate::sys::interrupts::{Caught, Sender};
@@ -60,7 +61,11 @@ impl<H> State<H> {
     /// As [`State::flush`].
     pub fn eprint(&self, text: &str) -> Result<(), WriteError> {
         self.flush()?;
-        let mut rest = text.as_bytes();
+        self.eprint_bytes(text.as_bytes())
+    }
+
+    fn eprint_bytes(&self, bytes: &[u8]) -> Result<(), WriteError> {
+        let mut rest = bytes;
         loop {
             rest = &rest[output::write_stderr_some(rest)..];
             if rest.is_empty() {
@@ -73,6 +78,44 @@ impl<H> State<H> {
             if !self.wait_for_reader(io::stderr().as_fd(), &self.stderr_is_stuck)? {
                 return Ok(());
             }
+        }
+    }
+
+    /// Passes on what a command has written, as far as that does not block; the rest is kept.
+    pub(super) fn pass_on(&self, which: Which, bytes: &[u8]) {
+        match which {
+            Which::Stdout => self.output.pass(bytes),
+            Which::Stderr => {
+                self.output.try_write();
+                let mut rest = self.stderr_rest.borrow_mut();
+                if rest.is_empty() {
+                    rest.extend_from_slice(&bytes[output::write_stderr_some(bytes)..]);
+                } else {
+                    rest.extend_from_slice(bytes);
+                    let written = output::write_stderr_some(&rest);
+                    rest.drain(..written);
+                }
+            }
+        }
+    }
+
+    /// Passes on much at once, and waits for the readers as they are.
+    pub(super) fn pass_on_slowly(&self, which: Which, bytes: &[u8]) {
+        self.pass_on(which, bytes);
+        self.flush_passed_on();
+    }
+
+    /// Writes what commands have written. A run that is stopped does not wait for readers that are slow.
+    pub(super) fn flush_passed_on(&self) {
+        let rest = std::mem::take(&mut *self.stderr_rest.borrow_mut());
+        if !rest.is_empty() {
+            // Stopped: the clean-up goes on without it.
+            let _ = self.eprint_bytes(&rest);
+        }
+        if self.output.is_full()
+            && let Err(WriteError::Failed(error)) = self.flush()
+        {
+            self.output.keep_fault(Fault::Failed(error));
         }
     }
 

@@ -68,6 +68,45 @@ pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
+/// A pipe that no program inherits.
+///
+/// # Returns
+///
+/// The end that is read, and the end that is written.
+///
+/// # Errors
+///
+/// As pipe2(2).
+pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
+}
+
+/// Whether two descriptors are of one file.
+#[must_use]
+pub fn is_same_file(a: impl AsFd, b: impl AsFd) -> bool {
+    match (nix::sys::stat::fstat(a), nix::sys::stat::fstat(b)) {
+        (Ok(a), Ok(b)) => (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino),
+        _ => false,
+    }
+}
+
+/// Prepares a file that was opened to write: everything is written at its end, or it is emptied, if it is a file that
+/// holds anything.
+///
+/// # Errors
+///
+/// As fcntl(2) and ftruncate(2).
+pub fn begin_writing(fd: impl AsFd, append: bool) -> io::Result<()> {
+    if append {
+        return Ok(fcntl(fd, FcntlArg::F_SETFL(OFlag::O_APPEND)).map(drop)?);
+    }
+    match nix::unistd::ftruncate(fd, 0) {
+        // A pipe or a device.
+        Err(Errno::EINVAL) => Ok(()),
+        result => Ok(result?),
+    }
+}
+
 /// From now on no read or write of the descriptor, or of one that shares its description, blocks.
 ///
 /// # Errors
@@ -85,12 +124,39 @@ pub fn is_hung_up(fd: BorrowedFd<'_>) -> bool {
     matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1..)) && fds[0].revents().is_some_and(|is| is.intersects(gone))
 }
 
+/// Whether a read would not block.
+#[must_use]
+pub fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
+    !matches!(poll(&mut fds, PollTimeout::ZERO), Ok(0))
+}
+
 /// Whether a write would not block. A descriptor that is closed, or cannot be polled, is written to for its
 /// error.
 #[must_use]
 pub fn is_writable(fd: BorrowedFd<'_>) -> bool {
     let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
     !matches!(poll(&mut fds, PollTimeout::ZERO), Ok(0))
+}
+
+/// Waits until one of the descriptors is ready; signals wait, too. For threads that take none.
+///
+/// # Returns
+///
+/// Which of them are ready.
+///
+/// # Errors
+///
+/// As poll(2).
+pub fn wait(fds: &[(BorrowedFd<'_>, Interest)]) -> io::Result<Vec<bool>> {
+    let mut polled: Vec<_> = fds.iter().map(|(fd, interest)| PollFd::new(*fd, interest.flags())).collect();
+    loop {
+        match poll(&mut polled, PollTimeout::NONE) {
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+            Ok(_) => return Ok(polled.iter().map(|fd| fd.any().unwrap_or(true)).collect()),
+        }
+    }
 }
 
 /// Waits until a write would not block. For threads that have nothing else to wait for.

@@ -3,8 +3,10 @@
 pub mod descriptor;
 pub mod interrupts;
 pub mod process;
+pub mod program;
 pub mod quiet_write;
 pub mod signal;
 pub mod status;
+pub mod stranger;
 pub mod terminal;
 pub mod tree;

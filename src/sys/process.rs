@@ -2,11 +2,9 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::BorrowedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::{kill, killpg};
@@ -67,22 +65,22 @@ pub enum Group {
 
 /// Where a stream of a child comes from or goes to.
 #[derive(Clone, Copy, Debug)]
-pub enum Stream {
+pub enum Stream<'a> {
     /// The host's own.
     Inherit,
     /// Nothing.
     Null,
-    /// A pipe whose other end the host has.
-    Pipe,
+    /// What this descriptor names.
+    Descriptor(BorrowedFd<'a>),
 }
 
-impl From<Stream> for Stdio {
-    fn from(stream: Stream) -> Self {
-        match stream {
-            Stream::Inherit => Self::inherit(),
-            Stream::Null => Self::null(),
-            Stream::Pipe => Self::piped(),
-        }
+impl Stream<'_> {
+    fn stdio(self) -> io::Result<Stdio> {
+        Ok(match self {
+            Self::Inherit => Stdio::inherit(),
+            Self::Null => Stdio::null(),
+            Self::Descriptor(fd) => fd.try_clone_to_owned()?.into(),
+        })
     }
 }
 
@@ -93,16 +91,18 @@ pub struct Spawn<'a> {
     pub program: &'a Path,
     /// The name it is called by and its arguments.
     pub words: &'a [OsString],
-    /// Its whole environment.
-    pub env: &'a [(OsString, OsString)],
+    /// Its whole environment, where that is not the host's.
+    pub env: Option<&'a [(OsString, OsString)]>,
+    /// Its working directory, if it is not the host's.
+    pub directory: Option<&'a Path>,
     /// Its process group.
     pub group: Group,
     /// Its standard input.
-    pub stdin: Stream,
+    pub stdin: Stream<'a>,
     /// Its standard output.
-    pub stdout: Stream,
+    pub stdout: Stream<'a>,
     /// Its standard error.
-    pub stderr: Stream,
+    pub stderr: Stream<'a>,
 }
 
 /// A child that was started and is not yet reaped, or is.
@@ -125,8 +125,13 @@ impl Child {
         if let Some((name, args)) = spawn.words.split_first() {
             command.arg0(name).args(args);
         }
-        command.env_clear().envs(spawn.env.iter().map(|(k, v)| (k, v)));
-        command.stdin(spawn.stdin).stdout(spawn.stdout).stderr(spawn.stderr);
+        if let Some(env) = spawn.env {
+            command.env_clear().envs(env.iter().map(|(name, value)| (name, value)));
+        }
+        command.stdin(spawn.stdin.stdio()?).stdout(spawn.stdout.stdio()?).stderr(spawn.stderr.stdio()?);
+        if let Some(directory) = spawn.directory {
+            command.current_dir(directory);
+        }
         if spawn.group == Group::Own {
             command.process_group(0);
         }
@@ -143,11 +148,6 @@ impl Child {
     #[must_use]
     pub fn group(&self) -> Group {
         self.group
-    }
-
-    /// The read end of its standard output, once.
-    pub fn take_stdout(&mut self) -> Option<OwnedFd> {
-        self.inner.stdout.take().map(OwnedFd::from)
     }
 
     /// From now on [`Child::has_started`] knows: a signal to the host's group may kill a child between its making
@@ -249,6 +249,12 @@ pub fn signal_group(group: i32, signal: Signal) {
     let _ = killpg(Pid::from_raw(group), signal.unix());
 }
 
+/// Whether a process has that number.
+#[must_use]
+pub fn exists(pid: i32) -> bool {
+    kill(Pid::from_raw(pid), None) != Err(nix::errno::Errno::ESRCH)
+}
+
 /// Whether a process group has a member.
 #[must_use]
 pub fn group_exists(group: i32) -> bool {
@@ -296,57 +302,4 @@ pub fn reap_orphans(known: &dyn Fn(i32) -> bool) {
         }
         let _ = nix::sys::wait::waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG));
     }
-}
-
-/// Why a program cannot be started.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Unstartable {
-    /// No directory of PATH has it.
-    NotInPath {
-        /// The directories that were searched.
-        searched: Vec<PathBuf>,
-    },
-    /// No such file.
-    Missing,
-    /// It is a directory.
-    Directory,
-    /// No run bit is set for us.
-    NotExecutable(PathBuf),
-}
-
-/// Finds the file of a program as a shell does: a name with a slash is a path, any other is looked up in
-/// the directories of `path`. Source: execvp(3).
-///
-/// # Errors
-///
-/// [`Unstartable`].
-pub fn find_program(name: &OsString, path: Option<&OsString>) -> Result<PathBuf, Unstartable> {
-    if name.as_bytes().contains(&b'/') {
-        let file = PathBuf::from(name);
-        return match std::fs::metadata(&file) {
-            Err(_) => Err(Unstartable::Missing),
-            Ok(meta) if meta.is_dir() => Err(Unstartable::Directory),
-            Ok(_) if !executable(&file) => Err(Unstartable::NotExecutable(file)),
-            Ok(_) => Ok(file),
-        };
-    }
-    // What execvp(3) takes when PATH is not set.
-    let default = OsString::from("/bin:/usr/bin");
-    let searched: Vec<PathBuf> = std::env::split_paths(path.unwrap_or(&default)).collect();
-    let mut refused = None;
-    for directory in &searched {
-        let file = if directory.as_os_str().is_empty() { Path::new(".").join(name) } else { directory.join(name) };
-        match std::fs::metadata(&file) {
-            Ok(meta) if meta.is_file() && executable(&file) => return Ok(file),
-            Ok(meta) if meta.is_file() => refused = refused.or(Some(file)),
-            _ => {}
-        }
-    }
-    Err(refused.map_or(Unstartable::NotInPath { searched }, Unstartable::NotExecutable))
-}
-
-fn executable(file: &Path) -> bool {
-    // For root access(2) is content with any run bit; without one exec fails for root too.
-    std::fs::metadata(file).is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0)
-        && nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).is_ok()
 }

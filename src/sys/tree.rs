@@ -94,15 +94,32 @@ pub fn leaves_to_default(pid: i32, signal: i32) -> bool {
 /// `None` where the kernel does not list them. Source: `/proc/tid/children` of proc_pid(5).
 #[must_use]
 pub fn own_children() -> Option<Vec<i32>> {
-    if !is_known() {
-        return None;
-    }
+    if is_known() { children("self") } else { None }
+}
+
+fn children(process: &str) -> Option<Vec<i32>> {
     let mut children = Vec::new();
-    for thread in std::fs::read_dir("/proc/self/task").ok()?.flatten() {
+    for thread in std::fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten() {
         let list = std::fs::read_to_string(thread.path().join("children")).ok()?;
         children.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
     }
     Some(children)
+}
+
+/// What descends from a process, as far as the kernel lists it: without a look at every process there is.
+#[must_use]
+pub fn below(pid: i32) -> Vec<Entry> {
+    let mut found: Vec<Entry> = Vec::new();
+    let mut next = vec![pid];
+    while let Some(parent) = next.pop() {
+        for child in children(&parent.to_string()).unwrap_or_default().into_iter().filter_map(lookup) {
+            if found.iter().all(|known| known.pid != child.pid) {
+                next.push(child.pid);
+                found.push(child);
+            }
+        }
+    }
+    found
 }
 
 /// What stands for a whole process group where processes cannot be listed: a signal to it reaches all members.

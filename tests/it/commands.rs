@@ -73,7 +73,7 @@ fn the_error_of_a_command_has_its_parts() {
         .expect(0, "command|sh -c 'exit 3'|3|||\n`sh -c 'exit 3'` exited with 3\n");
     code(&script("capture([\"sh\", \"-c\", \"echo out; kill -TERM $$\"])")).run().expect(
         0,
-        "command|sh -c 'echo out; kill -TERM $$'|143|TERM|out|\n`sh -c 'echo out; kill -TERM $$'` was killed by TERM\n",
+        "command|sh -c 'echo out; kill -TERM $$'|143|TERM|out|\n`sh -c 'echo out; kill -TERM $$'` was killed by TERM; the end of its stdout:\n  out\n",
     );
     code("try { run([\"false\"]); } catch (e) { e.cod; }").run().expect_code(1).expect_error("did you mean `code`?");
 }

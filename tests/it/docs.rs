@@ -101,6 +101,7 @@ fn the_examples_of_the_language_are_true() {
 fn the_examples_of_the_other_pages_are_true() {
     assert!(run_examples("README.md") > 0);
     run_examples("docs/lifecycle.md");
+    run_examples("docs/commands.md");
     run_examples("docs/pitfalls.md");
 }
 

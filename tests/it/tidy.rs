@@ -10,10 +10,12 @@ use crate::harness::root;
 const FLOORS: [&str; 5] = ["sys", "host", "builtins", "engine", "cli"];
 
 /// Crates, and the floors that may name them.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 11] = [
     ("rhai", &["builtins", "engine"]),
     ("signal_hook", &["sys"]),
     ("nix", &["sys"]),
+    ("rustix", &["sys"]),
+    ("tempfile", &["host"]),
     ("clap", &["cli"]),
     ("colored", &["cli"]),
     ("anyhow", &["cli"]),

@@ -1,0 +1,439 @@
+//! `start`, `process`, `wait_any`, `wait_all`, and what a `Process` can do.
+
+use std::ffi::OsStr;
+use std::io;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, ImmutableString, Map, NativeCallContext};
+
+use super::callback::Entry;
+use super::command::{self, Command, START};
+use super::error::{Error, FailedCommand, stopped};
+use super::options::Options;
+use super::{Call, Host, Outcome, Room, args};
+use crate::host::background::{Background, Line};
+use crate::host::plan::Fate;
+use crate::host::running::Finished;
+use crate::host::streams::Which;
+use crate::sys::process::own_pid;
+use crate::sys::signal::Signal;
+use crate::sys::stranger::Stranger;
+
+/// A process that the script can wait for and stop.
+#[derive(Clone)]
+pub struct Process {
+    host: Host,
+    which: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
+    /// One that `start` started.
+    Started(Rc<Background>),
+    /// Any other.
+    Stranger(Rc<Stranger>, Instant),
+}
+
+/// What a call of a member of a `Process` knows besides it.
+type Context<'a> = NativeCallContext<'a>;
+
+type Raised<T> = Result<T, Box<EvalAltResult>>;
+
+/// Registers the room.
+pub fn register(room: &mut Room<'_>) {
+    room.add("start", start);
+    room.add("process", find);
+    room.add("wait_any", wait_any);
+    room.add("wait_all", wait_all);
+    room.engine
+        .register_type_with_name::<Process>("Process")
+        .register_get("pid", |process: &mut Process| i64::from(process.pid()))
+        .register_get("name", |process: &mut Process| process.name())
+        .register_get("running", |process: &mut Process| process.is_running())
+        .register_fn("to_string", |process: &mut Process| process.text())
+        .register_fn("to_debug", |process: &mut Process| process.text());
+    method(room.engine, "wait", |process, _| process.wait());
+    method(room.engine, "check", |process, _| process.check());
+    method(room.engine, "stop", |process, _| process.stop());
+    method(room.engine, "detach", |process, _| process.detach());
+    method(room.engine, "close", |process, _| process.close());
+    method(room.engine, "read_line", |process, _| process.read_line(None));
+    method_with(room.engine, "read_line", |process, context, limit| {
+        process.read_line(Some(args::seconds("read_line", context.engine(), limit)?))
+    });
+    method_with(room.engine, "signal", |process, context, signal| {
+        process.signal(args::signal("signal", context.engine(), signal)?)
+    });
+    method_with(room.engine, "write", |process, context, text| process.write(context.engine(), text));
+}
+
+fn method(engine: &mut Engine, name: &'static str, body: fn(&Process, &Context<'_>) -> Outcome) {
+    engine.register_fn(name, move |context: Context<'_>, process: &mut Process| -> Outcome {
+        let process = process.clone();
+        if process.host.checkpoint() { Err(stopped()) } else { body(&process, &context) }
+    });
+}
+
+fn method_with(engine: &mut Engine, name: &'static str, body: fn(&Process, &Context<'_>, &Dynamic) -> Outcome) {
+    engine.register_fn(name, move |context: Context<'_>, process: &mut Process, value: Dynamic| -> Outcome {
+        let process = process.clone();
+        if process.host.checkpoint() { Err(stopped()) } else { body(&process, &context, &value) }
+    });
+}
+
+fn start(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let command = Command::parse("start", call.engine(), &given[0])?;
+    let options = Options::parse("start", call.engine(), given.get(1))?;
+    if options.foreground == Some(true) {
+        let (key, expected) = ("foreground".into(), "false for a process in the background".into());
+        return Err(Error::Option { verb: "start", key, expected, given: "`true`".into() }.into());
+    }
+    let plan = command.plan(call.host, &START, options)?;
+    let started = call.host.start(plan.clone(), |process| Entry::process(call.host, call.context, Rc::clone(process)));
+    let process = started.map_err(|why| command::unstarted(&plan, why))?;
+    Ok(Dynamic::from(Process { host: call.host.clone(), which: Kind::Started(process) }))
+}
+
+fn find(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let what = "a process id, greater than 0";
+    let number = args::int("process", what, call.engine(), &given[0])?;
+    let pid = i32::try_from(number).ok().filter(|pid| *pid > 0).ok_or_else(|| Error::Argument {
+        verb: "process",
+        expected: what.into(),
+        given: format!("`{number}`"),
+    })?;
+    let which = match call.host.find_process(pid) {
+        Some(process) => Kind::Started(process),
+        None => match Stranger::find(pid).map_err(|error| refused("process", &format!("look up {pid}"), error))? {
+            Some(stranger) => Kind::Stranger(Rc::new(stranger), Instant::now()),
+            None => return Ok(Dynamic::UNIT),
+        },
+    };
+    Ok(Dynamic::from(Process { host: call.host.clone(), which }))
+}
+
+fn refused(verb: &'static str, action: &str, error: io::Error) -> Error {
+    Error::System { verb, action: action.into(), error }
+}
+
+/// The processes of an array, which is not empty.
+fn processes(verb: &'static str, engine: &Engine, value: &Dynamic) -> Result<Vec<Process>, Error> {
+    let expected = "an array of processes, not empty";
+    let wrong = |given: String| Error::Argument { verb, expected: expected.into(), given };
+    let array = value.read_lock::<Array>().ok_or_else(|| wrong(args::describe(engine, value)))?;
+    if array.is_empty() {
+        return Err(wrong("an empty one".into()));
+    }
+    let one = |(index, value): (usize, &Dynamic)| {
+        let process = value.read_lock::<Process>().map(|process| process.clone());
+        process.ok_or_else(|| wrong(format!("one with {} at {index}", args::describe(engine, value))))
+    };
+    array.iter().enumerate().map(one).collect()
+}
+
+fn wait_any(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let processes = processes("wait_any", call.engine(), &given[0])?;
+    super::output::flush(call.host)?;
+    loop {
+        if call.host.stopped() {
+            return Err(stopped());
+        }
+        let ended = processes.iter().filter(|process| !process.is_running());
+        if let Some(first) = ended.min_by_key(|process| process.ended_at()) {
+            return Ok(Dynamic::from(first.clone()));
+        }
+        wait_for_news("wait_any", call.host, &processes, None)?;
+    }
+}
+
+fn wait_for_news(verb: &'static str, host: &Host, processes: &[Process], until: Option<Instant>) -> Result<(), Error> {
+    let strangers: Vec<&Stranger> = processes
+        .iter()
+        .filter_map(|process| match &process.which {
+            Kind::Stranger(stranger, _) if stranger.is_running() => Some(&**stranger),
+            _ => None,
+        })
+        .collect();
+    host.block_for(&strangers, until).map_err(|error| refused(verb, "wait", error))
+}
+
+/// The limit that `wait_all` was given.
+fn limit(engine: &Engine, value: &Dynamic) -> Result<Option<Duration>, Error> {
+    let verb = "wait_all";
+    let Some(map) = value.read_lock::<Map>() else {
+        let expected = "a map of options after the processes".into();
+        return Err(Error::Argument { verb, expected, given: args::describe(engine, value) });
+    };
+    let known = &["timeout"];
+    if let Some(key) = map.keys().find(|key| key.as_str() != known[0]) {
+        return Err(Error::UnknownOption { verb, what: "option", key: key.to_string(), known });
+    }
+    map.get("timeout").map(|limit| args::seconds(verb, engine, limit)).transpose()
+}
+
+fn wait_all(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let processes = processes("wait_all", call.engine(), &given[0])?;
+    let limit = given.get(1).map_or(Ok(None), |options| limit(call.engine(), options))?;
+    let until = limit.and_then(|limit| Instant::now().checked_add(limit));
+    super::output::flush(call.host)?;
+    loop {
+        if call.host.stopped() {
+            return Err(stopped());
+        }
+        let (ended, running): (Vec<&Process>, Vec<&Process>) =
+            processes.iter().partition(|process| !process.is_running());
+        let failed = ended.iter().filter(|process| process.has_failed()).min_by_key(|process| process.ended_at());
+        let error = if let Some(failed) = failed {
+            failed.join()?;
+            Some(failed.failure(false).into())
+        } else if let Some(limit) = limit.filter(|_| until.is_some_and(|until| Instant::now() >= until)) {
+            let names: Vec<String> = running.iter().map(|process| format!("`{}`", process.title())).collect();
+            let (verb, names) = (if names.len() == 1 { "was" } else { "were" }, names.join(", "));
+            (!running.is_empty())
+                .then(|| Error::Late { verb: "wait_all", what: format!("{names} {verb} still running"), limit }.into())
+        } else {
+            None
+        };
+        if let Some(error) = error {
+            stop_all(call.host, &running)?;
+            return if call.host.checkpoint() { Err(stopped()) } else { Err(error) };
+        }
+        if running.is_empty() {
+            let results = processes.iter().map(Process::wait).collect::<Raised<Array>>()?;
+            return Ok(results.into());
+        }
+        wait_for_news("wait_all", call.host, &processes, until)?;
+    }
+}
+
+fn stop_all(host: &Host, processes: &[&Process]) -> Result<(), Error> {
+    let error = |error| refused("stop", "wait", error);
+    let mut started = Vec::new();
+    let mut strangers = Vec::new();
+    for process in processes {
+        match &process.which {
+            Kind::Started(process) => started.push(Rc::clone(process)),
+            Kind::Stranger(stranger, _) => strangers.push(stranger),
+        }
+    }
+    host.stop_processes(&started).map_err(error)?;
+    for process in &started {
+        process.set_waited_for();
+    }
+    for stranger in strangers {
+        let why = |error| refused("stop", &format!("stop {}", stranger.pid()), error);
+        host.stop_stranger(stranger).map_err(why)?;
+    }
+    Ok(())
+}
+
+/// Stops a process, as its entry on the exit stack does.
+///
+/// # Errors
+///
+/// The system refused to wait for it.
+pub fn stop_at_end(host: &Host, process: &Rc<Background>) -> Outcome {
+    host.entry_is_done(process);
+    host.stop_processes(std::slice::from_ref(process)).map_err(|error| refused("stop", "wait", error))?;
+    if host.checkpoint() { Err(stopped()) } else { Ok(Dynamic::UNIT) }
+}
+
+impl Process {
+    fn pid(&self) -> i32 {
+        match &self.which {
+            Kind::Started(process) => process.pid(),
+            Kind::Stranger(stranger, _) => stranger.pid(),
+        }
+    }
+
+    /// What the script calls it, or its program's name.
+    fn name(&self) -> String {
+        match &self.which {
+            Kind::Started(process) => process.plan.name.clone().unwrap_or_else(|| {
+                let file = std::path::Path::new(&process.plan.words[0]).file_name();
+                file.map(OsStr::to_string_lossy).unwrap_or_default().into_owned()
+            }),
+            Kind::Stranger(stranger, _) => stranger.name(),
+        }
+    }
+
+    /// What reports call it.
+    fn title(&self) -> String {
+        match &self.which {
+            Kind::Started(process) => process.plan.title().to_string(),
+            Kind::Stranger(stranger, _) => stranger.name(),
+        }
+    }
+
+    fn text(&self) -> String {
+        format!("Process({} {})", self.pid(), self.title())
+    }
+
+    fn is_running(&self) -> bool {
+        match &self.which {
+            Kind::Started(process) => self.host.is_running(process),
+            Kind::Stranger(stranger, _) => stranger.is_running(),
+        }
+    }
+
+    /// When it was seen to have ended; of one that is no child nothing tells.
+    fn ended_at(&self) -> Option<Instant> {
+        match &self.which {
+            Kind::Started(process) => process.ended_at(),
+            Kind::Stranger(..) => None,
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(&self.which, Kind::Started(process) if process.ended().is_some() && !process.is_ok())
+    }
+
+    fn started(&self, verb: &'static str) -> Result<&Rc<Background>, Error> {
+        match &self.which {
+            Kind::Started(process) => Ok(process),
+            Kind::Stranger(..) => Err(Error::Words(verb, format!("`{}` was not started here", self.title()))),
+        }
+    }
+
+    fn wait(&self) -> Outcome {
+        self.join()?;
+        Ok(self.result())
+    }
+
+    /// Waits until it has ended, and for what it has written.
+    fn join(&self) -> Raised<()> {
+        super::output::flush(&self.host)?;
+        let error = |error| refused("wait", &format!("wait for `{}`", self.title()), error);
+        let has_ended = match &self.which {
+            Kind::Started(process) => self.host.wait_for(process).map_err(error)?,
+            Kind::Stranger(stranger, _) if stranger.pid() == own_pid() => {
+                return Err(Error::Words("wait", "the script would wait for itself".into()).into());
+            }
+            Kind::Stranger(stranger, _) => self.host.wait_for_stranger(stranger, None).map_err(error)?,
+        };
+        if has_ended { Ok(()) } else { Err(stopped()) }
+    }
+
+    /// How a process that has ended did.
+    fn result(&self) -> Dynamic {
+        match &self.which {
+            Kind::Started(process) => {
+                let end = process.ended().map(|ended| (process.is_ok(), ended));
+                command::result(end, finished(process))
+            }
+            Kind::Stranger(_, since) => {
+                let (fate, took) = (Fate::Own, since.elapsed());
+                let ended = crate::sys::process::Ended::Exited(0);
+                command::result(None, Finished { ended, fate, stdout: None, stderr: None, took })
+            }
+        }
+    }
+
+    fn check(&self) -> Outcome {
+        if self.is_running() {
+            return Ok(true.into());
+        }
+        // What it has written last is told, too.
+        self.join()?;
+        Err(self.failure(true).into())
+    }
+
+    /// The error of a process that has failed, or ended when it should run.
+    fn failure(&self, should_run: bool) -> Error {
+        match &self.which {
+            Kind::Started(process) => {
+                self.host.release_held_of(process);
+                let Finished { ended, fate, stdout, stderr, .. } = finished(process);
+                let (stdout, stderr) = (stdout.map(command::text), stderr.map(command::text));
+                let failed = command::failure(&process.plan, ended, fate);
+                Error::Command(Box::new(FailedCommand { should_run, stdout, stderr, ..failed }))
+            }
+            Kind::Stranger(..) => Error::Words("check", format!("`{}` has ended", self.title())),
+        }
+    }
+
+    fn stop(&self) -> Outcome {
+        super::output::flush(&self.host)?;
+        stop_all(&self.host, &[self])?;
+        if self.host.checkpoint() { Err(stopped()) } else { Ok(self.result()) }
+    }
+
+    fn signal(&self, signal: Signal) -> Outcome {
+        super::output::flush(&self.host)?;
+        let sent = match &self.which {
+            Kind::Started(process) => self.host.signal_process(process, signal),
+            Kind::Stranger(stranger, _) if !stranger.is_running() => false,
+            Kind::Stranger(stranger, _) => {
+                let error = |error| refused("signal", &format!("signal {}", stranger.pid()), error);
+                stranger.signal(signal).map(|()| true).map_err(error)?
+            }
+        };
+        Ok(sent.into())
+    }
+
+    fn detach(&self) -> Outcome {
+        let process = self.started("detach")?;
+        if process.needs_host() {
+            let why = "what it writes goes through the script: start it with files or \"null\" for stdout and stderr";
+            return Err(Error::Words("detach", why.into()).into());
+        }
+        self.host.detach(process);
+        Ok(Dynamic::from(self.clone()))
+    }
+
+    fn close(&self) -> Outcome {
+        self.host.close_input(self.started("close")?);
+        Ok(Dynamic::UNIT)
+    }
+
+    fn write(&self, engine: &Engine, text: &Dynamic) -> Outcome {
+        let bytes = if let Some(text) = text.read_lock::<ImmutableString>() {
+            text.as_bytes().to_vec()
+        } else if let Some(blob) = text.read_lock::<Blob>() {
+            blob.clone()
+        } else {
+            let expected = "a string or a blob".into();
+            return Err(Error::Argument { verb: "write", expected, given: args::describe(engine, text) }.into());
+        };
+        let process = self.started("write")?;
+        super::output::flush(&self.host)?;
+        if !process.has_input() {
+            let why = format!("`{}` reads no pipe: start it with stdin: \"pipe\"", self.title());
+            return Err(Error::Words("write", why).into());
+        }
+        let written = self.host.write_to(process, &bytes).map_err(|error| refused("write", "wait", error))?;
+        if self.host.checkpoint() { Err(stopped()) } else { Ok(written.into()) }
+    }
+
+    fn read_line(&self, limit: Option<Duration>) -> Outcome {
+        let process = self.started("read_line")?;
+        super::output::flush(&self.host)?;
+        if !process.plan.stdout.is_kept() {
+            let why =
+                format!("what `{}` writes is not captured: start it with stdout: \"capture\" or \"tee\"", self.title());
+            return Err(Error::Words("read_line", why).into());
+        }
+        let until = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let line = self.host.read_line_of(process, until).map_err(|error| refused("read_line", "wait", error))?;
+        match (line, limit) {
+            (Line::Text(line), _) => Ok(super::input::lossy(line).into()),
+            (Line::End, _) => Ok(Dynamic::UNIT),
+            (Line::Late, Some(limit)) => {
+                let what = format!("`{}` has written no line", self.title());
+                Err(Error::Late { verb: "read_line", what, limit }.into())
+            }
+            (Line::Late | Line::Stopped, _) => Err(stopped()),
+        }
+    }
+}
+
+fn finished(process: &Background) -> Finished {
+    Finished {
+        ended: process.ended().unwrap_or(crate::sys::process::Ended::Exited(0)),
+        fate: process.fate(),
+        stdout: process.captured(Which::Stdout),
+        stderr: process.captured(Which::Stderr),
+        took: process.took(),
+    }
+}

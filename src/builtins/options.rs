@@ -1,0 +1,213 @@
+//! The map of options that a verb which runs a command takes last.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rhai::{Array, Blob, Dynamic, Engine, ImmutableString, Map};
+
+use super::error::Error;
+use super::{args, command, names, process};
+use crate::host::environment::Changes;
+use crate::host::plan::{Sink, Source};
+
+/// What a script has said of how a command is to run; what it has not said is `None`.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The working directory.
+    pub cwd: Option<PathBuf>,
+    /// Changes of the environment.
+    pub env: Changes,
+    /// Standard input.
+    pub stdin: Option<Source>,
+    /// Standard output.
+    pub stdout: Option<Sink>,
+    /// Standard error.
+    pub stderr: Option<Sink>,
+    /// How long it may run.
+    pub timeout: Option<Duration>,
+    /// The time between a signal to it and KILL.
+    pub grace: Option<Duration>,
+    /// The statuses that are no failure.
+    pub ok: Option<Vec<i32>>,
+    /// What reports call it.
+    pub name: Option<String>,
+    /// Whether what it says is held back unless it fails.
+    pub quiet: bool,
+    /// Whether it has the terminal.
+    pub foreground: Option<bool>,
+}
+
+/// The keys.
+const KEYS: [&str; 11] =
+    ["cwd", "env", "foreground", "grace", "name", "ok", "quiet", "stderr", "stdin", "stdout", "timeout"];
+
+const INPUTS: &str = "\"inherit\", \"null\", #{file: path} or #{text: string or blob}";
+const PIPED_INPUTS: &str = "\"inherit\", \"null\", \"pipe\", #{file: path} or #{text: string or blob}";
+const OUTPUTS: &str = "\"inherit\", \"capture\", \"tee\", \"null\" or #{file: path, append: bool}";
+const ERRORS: &str = "\"inherit\", \"capture\", \"tee\", \"null\", \"stdout\" or #{file: path, append: bool}";
+
+/// What reads one map of options.
+struct Reader<'a> {
+    verb: &'static str,
+    engine: &'a Engine,
+}
+
+impl Options {
+    /// Reads what a verb was given after its command.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Argument`], [`Error::UnknownOption`], [`Error::Option`].
+    pub fn parse(verb: &'static str, engine: &Engine, given: Option<&Dynamic>) -> Result<Self, Error> {
+        let Some(given) = given else { return Ok(Self::default()) };
+        let Some(map) = given.read_lock::<Map>() else {
+            let expected = "a map of options after the command".into();
+            return Err(Error::Argument { verb, expected, given: args::describe(engine, given) });
+        };
+        let reader = Reader { verb, engine };
+        let mut options = Self::default();
+        for (key, value) in map.iter() {
+            reader.read(&mut options, key, value)?;
+        }
+        Ok(options)
+    }
+}
+
+impl Reader<'_> {
+    fn read(&self, options: &mut Options, key: &str, value: &Dynamic) -> Result<(), Error> {
+        match key {
+            "cwd" => options.cwd = Some(self.path("cwd", value)?),
+            "env" => options.env = self.environment(value)?,
+            "stdin" => options.stdin = Some(self.source(value)?),
+            "stdout" => options.stdout = Some(self.sink("stdout", OUTPUTS, value)?),
+            "stderr" => options.stderr = Some(self.sink("stderr", ERRORS, value)?),
+            "timeout" => options.timeout = Some(self.seconds("timeout", value)?),
+            "grace" => options.grace = Some(self.seconds("grace", value)?),
+            "ok" => options.ok = Some(self.statuses(value)?),
+            "name" => options.name = Some(self.name(value)?),
+            "quiet" => options.quiet = self.bool("quiet", value)?,
+            "foreground" => options.foreground = Some(self.bool("foreground", value)?),
+            _ => return Err(self.unknown("option", key, &KEYS)),
+        }
+        Ok(())
+    }
+
+    fn wrong(&self, key: &str, expected: &str, value: &Dynamic) -> Error {
+        let given = args::describe(self.engine, value);
+        Error::Option { verb: self.verb, key: key.into(), expected: expected.into(), given }
+    }
+
+    fn unknown(&self, what: &'static str, key: &str, known: &'static [&'static str]) -> Error {
+        Error::UnknownOption { verb: self.verb, what, key: key.into(), known }
+    }
+
+    fn path(&self, key: &str, value: &Dynamic) -> Result<PathBuf, Error> {
+        process::path(self.verb, self.engine, value).map_err(|_| self.wrong(key, "a path", value))
+    }
+
+    fn seconds(&self, key: &str, value: &Dynamic) -> Result<Duration, Error> {
+        let expected = "a number of seconds, at least 0";
+        args::seconds(self.verb, self.engine, value).map_err(|_| self.wrong(key, expected, value))
+    }
+
+    fn bool(&self, key: &str, value: &Dynamic) -> Result<bool, Error> {
+        value.as_bool().map_err(|_| self.wrong(key, "true or false", value))
+    }
+
+    fn name(&self, value: &Dynamic) -> Result<String, Error> {
+        let name = value.read_lock::<ImmutableString>().map(|name| name.to_string());
+        let is_name = |name: &String| !name.is_empty() && !name.chars().any(char::is_control);
+        name.filter(is_name).ok_or_else(|| self.wrong("name", "a string of one line", value))
+    }
+
+    fn statuses(&self, value: &Dynamic) -> Result<Vec<i32>, Error> {
+        let wrong = || self.wrong("ok", "an array of statuses (0 to 255)", value);
+        let array = value.read_lock::<Array>().filter(|array| !array.is_empty()).ok_or_else(wrong)?;
+        let status = |value: &Dynamic| value.as_int().ok().and_then(|code| u8::try_from(code).ok()).map(i32::from);
+        array
+            .iter()
+            .map(|value| status(value).ok_or_else(|| self.wrong("ok", "an array of statuses (0 to 255)", value)))
+            .collect()
+    }
+
+    fn environment(&self, value: &Dynamic) -> Result<Changes, Error> {
+        let map = value.read_lock::<Map>();
+        let map = map.ok_or_else(|| self.wrong("env", "a map of names and values", value))?;
+        let change = |(name, value): (&_, &Dynamic)| {
+            let name: &rhai::Identifier = name;
+            if name.is_empty() || name.contains(['=', '\0']) {
+                let shown = Dynamic::from(name.to_string());
+                return Err(self.wrong("env", "a map of names, none of them empty or with `=` or a NUL,", &shown));
+            }
+            let key = format!("env.{name}");
+            let value = if value.is_unit() { None } else { Some(self.variable(&key, value)?) };
+            Ok((OsString::from(name.as_str()), value))
+        };
+        map.iter().map(change).collect()
+    }
+
+    fn variable(&self, key: &str, value: &Dynamic) -> Result<OsString, Error> {
+        command::word(self.verb, self.engine, value, key)
+            .map_err(|_| self.wrong(key, "a string, a blob, a number, a bool, or () to unset it, without a NUL", value))
+    }
+
+    fn source(&self, value: &Dynamic) -> Result<Source, Error> {
+        let expected = if self.verb == "start" { PIPED_INPUTS } else { INPUTS };
+        if let Some(map) = value.read_lock::<Map>() {
+            let mut entries = map.iter();
+            return match (entries.next(), entries.next()) {
+                (Some((key, path)), None) if key == "file" => Ok(Source::File(self.path("stdin.file", path)?)),
+                (Some((key, text)), None) if key == "text" => Ok(Source::Bytes(self.bytes("stdin.text", text)?)),
+                (Some((key, _)), None) => Err(self.unknown("key of `stdin`", key, &["file", "text"])),
+                _ => Err(self.wrong("stdin", expected, value)),
+            };
+        }
+        match value.read_lock::<ImmutableString>().as_deref().map(ImmutableString::as_str) {
+            Some("inherit") => Ok(Source::Inherit),
+            Some("null") => Ok(Source::Null),
+            Some("pipe") if self.verb == "start" => Ok(Source::Pipe),
+            _ => Err(self.wrong("stdin", expected, value)),
+        }
+    }
+
+    fn bytes(&self, key: &str, value: &Dynamic) -> Result<Vec<u8>, Error> {
+        if let Some(text) = value.read_lock::<ImmutableString>() {
+            return Ok(text.as_bytes().to_vec());
+        }
+        let blob = value.read_lock::<Blob>().map(|blob| blob.clone());
+        blob.ok_or_else(|| self.wrong(key, "a string or a blob", value))
+    }
+
+    fn sink(&self, key: &str, expected: &str, value: &Dynamic) -> Result<Sink, Error> {
+        if let Some(map) = value.read_lock::<Map>() {
+            if let Some(unknown) = map.keys().find(|name| !matches!(name.as_str(), "file" | "append")) {
+                return Err(self.unknown(
+                    if key == "stdout" { "key of `stdout`" } else { "key of `stderr`" },
+                    unknown,
+                    &["file", "append"],
+                ));
+            }
+            let Some(path) = map.get("file") else { return Err(self.wrong(key, expected, value)) };
+            let append = map.get("append").map_or(Ok(false), |append| self.bool(&format!("{key}.append"), append))?;
+            return Ok(Sink::File { path: self.path(&format!("{key}.file"), path)?, append });
+        }
+        match value.read_lock::<ImmutableString>().as_deref().map(ImmutableString::as_str) {
+            Some("inherit") => Ok(Sink::Inherit),
+            Some("capture") => Ok(Sink::Capture),
+            Some("tee") => Ok(Sink::Tee),
+            Some("null") => Ok(Sink::Null),
+            Some("stdout") if key == "stderr" => Ok(Sink::Stdout),
+            _ => Err(self.wrong(key, expected, value)),
+        }
+    }
+}
+
+/// What an error says of a name that is not known: the nearest, or all of them.
+#[must_use]
+pub fn instead(name: &str, known: &[&'static str]) -> String {
+    match names::nearest(name, known.iter().copied()) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("there are {}", known.join(", ")),
+    }
+}

@@ -1,0 +1,686 @@
+//! Processes that run while the script does something else.
+//!
+//! Each has an entry on the exit stack that stops it. What one writes through the host is read by a thread of its
+//! own, whatever the script does meanwhile; all else is done where the script waits.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::State;
+use super::ending::{Ending, Step};
+use super::exit_stack::EntryId;
+use super::family::Kin;
+use super::output::Passage;
+use super::plan::{Fate, Plan, Source};
+use super::running::{LAST_NEWS, NO_NEWS, Unstarted};
+use super::streams::{Streams, Which};
+use crate::sys::descriptor::{self, Interest};
+use crate::sys::interrupts::with_all_blocked;
+use crate::sys::process::{Child, Ended, signal_process};
+use crate::sys::signal::Signal;
+use crate::sys::stranger::Stranger;
+use crate::sys::tree::{Entry, Ticks};
+
+/// What `write` has taken and the process has not read, beyond which it waits.
+const MOST_UNWRITTEN: usize = 1 << 20;
+
+/// Where nothing tells of the end of a process that is no child, it is looked at so often.
+const LOOK_AT_STRANGER: Duration = Duration::from_millis(50);
+
+/// A process in the background.
+#[derive(Debug)]
+pub struct Background {
+    /// What it is. What feeds it is not kept.
+    pub plan: Plan,
+    pid: i32,
+    kin: Kin,
+    started: Instant,
+    child: RefCell<Child>,
+    piped: Option<Piped>,
+    ended: Cell<Option<(Ended, Instant)>>,
+    fate: Cell<Fate>,
+    ending: RefCell<Option<Ending>>,
+    deadline: Cell<Option<Instant>>,
+    /// When the ending goes on.
+    next: Cell<Option<Instant>>,
+    entry: Cell<Option<EntryId>>,
+    is_detached: Cell<bool>,
+    was_waited_for: Cell<bool>,
+    /// What the script has sent it.
+    sent: RefCell<Vec<Signal>>,
+    /// Those of its descendants that were seen.
+    seen: RefCell<HashSet<(i32, Ticks)>>,
+    has_input: bool,
+    /// How much of its output `read_line` has given.
+    read: Cell<usize>,
+}
+
+/// The streams of a process that a thread carries.
+#[derive(Debug)]
+struct Piped {
+    shared: Arc<Mutex<Carried>>,
+    /// A byte makes the thread look again.
+    control: OwnedFd,
+}
+
+#[derive(Debug)]
+struct Carried {
+    streams: Streams,
+    /// Whether all was read and passed on.
+    is_done: bool,
+}
+
+impl Piped {
+    fn lock(&self) -> MutexGuard<'_, Carried> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn nudge(&self) {
+        // Full, it has the byte already.
+        let _ = nudge(&self.control);
+    }
+}
+
+fn nudge(control: &OwnedFd) -> io::Result<usize> {
+    crate::sys::quiet_write::write(control.as_fd(), b"n")
+}
+
+impl Background {
+    /// Its process number.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// How it ended, as far as was seen.
+    #[must_use]
+    pub fn ended(&self) -> Option<Ended> {
+        self.ended.get().map(|(ended, _)| ended)
+    }
+
+    /// When it was seen to have ended.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<Instant> {
+        self.ended.get().map(|(_, at)| at)
+    }
+
+    /// What the host has done to it.
+    #[must_use]
+    pub fn fate(&self) -> Fate {
+        self.fate.get()
+    }
+
+    /// How long it ran, or has run.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        self.ended.get().map_or_else(Instant::now, |(_, at)| at).duration_since(self.started)
+    }
+
+    /// Whether it has ended well.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.ended().is_some_and(|ended| self.plan.is_ok(ended, self.fate.get()))
+    }
+
+    /// What was captured of a stream.
+    #[must_use]
+    pub fn captured(&self, which: Which) -> Option<Vec<u8>> {
+        let carried = self.piped.as_ref()?.lock();
+        match which {
+            Which::Stdout => carried.streams.stdout.clone(),
+            Which::Stderr => carried.streams.stderr.clone(),
+        }
+    }
+
+    /// Whether the script can write to it.
+    #[must_use]
+    pub fn has_input(&self) -> bool {
+        self.has_input
+    }
+
+    /// Whether it goes through the host what it says or is told: then it cannot outlive it.
+    #[must_use]
+    pub fn needs_host(&self) -> bool {
+        self.piped.as_ref().is_some_and(|piped| piped.lock().streams.is_read())
+    }
+
+    /// From now on nobody has to be told of how it ended.
+    pub fn set_waited_for(&self) {
+        self.was_waited_for.set(true);
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.ended.get().is_none()
+    }
+
+    pub(super) fn remember(&self, descendants: &[Entry]) {
+        self.seen.borrow_mut().extend(descendants.iter().map(|entry| (entry.pid, entry.start)));
+    }
+
+    pub(super) fn is_relative(&self, orphan: &Entry) -> bool {
+        (self.is_running() && orphan.group == self.pid) || self.seen.borrow().contains(&(orphan.pid, orphan.start))
+    }
+
+    /// Whether nothing more comes of it.
+    fn is_over(&self) -> bool {
+        !self.is_running() && self.piped.as_ref().is_none_or(|piped| piped.lock().is_done)
+    }
+}
+
+impl<H> State<H> {
+    /// Starts a process in the background; `entry` makes what stops it.
+    ///
+    /// # Errors
+    ///
+    /// [`Unstarted`].
+    pub fn start(&self, mut plan: Plan, entry: impl FnOnce(&Rc<Background>) -> H) -> Result<Rc<Background>, Unstarted> {
+        self.prepare_for_children()?;
+        self.forget_those_who_are_over();
+        let before = self.adopted();
+        let (streams, ends) = Streams::open(&plan)?;
+        let started = Instant::now();
+        let child = self.spawn(&plan, ends)?;
+        let has_input = std::mem::replace(&mut plan.stdin, Source::Null) == Source::Pipe;
+        let pid = child.pid();
+        let piped = if streams.is_any() { Some(self.carry(streams)) } else { None };
+        let (piped, error) = match piped.transpose() {
+            Ok(piped) => (piped, None),
+            Err(error) => (None, Some(error)),
+        };
+        let process = Rc::new(Background {
+            pid,
+            kin: Kin { pid, before, is_background: true },
+            started,
+            child: RefCell::new(child),
+            piped,
+            ended: Cell::new(None),
+            fate: Cell::new(Fate::Own),
+            ending: RefCell::default(),
+            deadline: Cell::new(plan.timeout.and_then(|timeout| started.checked_add(timeout))),
+            next: Cell::new(None),
+            entry: Cell::new(None),
+            is_detached: Cell::new(false),
+            was_waited_for: Cell::new(false),
+            sent: RefCell::default(),
+            seen: RefCell::default(),
+            has_input,
+            read: Cell::new(0),
+            plan,
+        });
+        self.background.borrow_mut().push(Rc::clone(&process));
+        process.entry.set(Some(self.register(entry(&process))));
+        self.refresh_attention();
+        if let Some(error) = error {
+            // Without its thread nobody reads it.
+            self.stop_processes(std::slice::from_ref(&process))?;
+            process.set_waited_for();
+            return Err(error.into());
+        }
+        Ok(process)
+    }
+
+    /// Has a thread carry streams.
+    fn carry(&self, streams: Streams) -> io::Result<Piped> {
+        let passage = self.output.for_thread(self.interrupts().waker()?);
+        let (read, control) = descriptor::pipe()?;
+        descriptor::set_nonblocking(&read)?;
+        descriptor::set_nonblocking(&control)?;
+        let shared = Arc::new(Mutex::new(Carried { streams, is_done: false }));
+        let carried = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("output".into());
+        with_all_blocked(|| thread.spawn(move || carry(&carried, &read, &passage)))?;
+        Ok(Piped { shared, control })
+    }
+
+    /// Looks at every process in the background: whether it has ended, whether its time is up.
+    pub fn look_after(&self) {
+        if self.background.borrow().is_empty() {
+            return;
+        }
+        let processes = self.background.borrow().clone();
+        for process in processes.iter().filter(|process| process.is_running()) {
+            self.look_at(process);
+        }
+        self.refresh_attention();
+    }
+
+    fn look_at(&self, process: &Background) {
+        let mut child = process.child.borrow_mut();
+        let mut ending = process.ending.borrow_mut();
+        if ending.is_none() {
+            if let Some(ended) = child.try_wait() {
+                return self.has_ended(process, ended);
+            }
+            let now = Instant::now();
+            let (fate, is_kill) = if process.deadline.get().is_some_and(|deadline| now >= deadline) {
+                (Fate::TimedOut, false)
+            } else if self.wants_terminal(&child) {
+                (Fate::WantedTerminal, true)
+            } else if process.piped.as_ref().is_some_and(|piped| piped.lock().streams.is_too_much()) {
+                (Fate::WroteTooMuch, true)
+            } else {
+                return;
+            };
+            *ending = Some(self.end_process(process, fate, is_kill));
+        }
+        while let Some(ending) = ending.as_mut().filter(|_| process.is_running()) {
+            match self.step(ending, &mut child, &process.kin) {
+                Step::Done(ended) => self.has_ended(process, ended),
+                Step::Wait(until) => {
+                    process.next.set(until);
+                    if until.is_none_or(|until| until > Instant::now()) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn end_process(&self, process: &Background, fate: Fate, is_kill: bool) -> Ending {
+        process.fate.set(fate);
+        process.deadline.set(None);
+        let mut ending = self.ending(Signal::TERM, process.plan.grace);
+        if self.in_handler() {
+            // There an impatient user ends the handler that waits for it.
+            ending.never_mind_the_user();
+        }
+        if is_kill {
+            ending.kill();
+        }
+        ending
+    }
+
+    fn has_ended(&self, process: &Background, ended: Ended) {
+        process.ended.set(Some((ended, Instant::now())));
+        process.next.set(None);
+        process.deadline.set(None);
+        self.running.borrow_mut().children.retain(|known| *known != process.pid);
+        if let Some(id) = process.entry.take() {
+            let entry = self.stack.borrow_mut().take(id);
+            drop(entry);
+        }
+    }
+
+    /// When something is to be done to a process in the background.
+    pub(super) fn background_alarm(&self) -> Option<Instant> {
+        let background = self.background.borrow();
+        background
+            .iter()
+            .filter_map(|process| [process.deadline.get(), process.next.get()].into_iter().flatten().min())
+            .min()
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&self, process: &Background) -> bool {
+        if process.is_running() {
+            self.look_at(process);
+            self.refresh_attention();
+        }
+        process.is_running()
+    }
+
+    /// Waits until a process has ended, and for what it has written.
+    ///
+    /// # Returns
+    ///
+    /// False if what runs must stop.
+    ///
+    /// # Errors
+    ///
+    /// As poll(2).
+    pub fn wait_for(&self, process: &Background) -> io::Result<bool> {
+        while !self.stopped() {
+            if !self.is_running(process) {
+                self.wait_for_output(process)?;
+                process.set_waited_for();
+                return Ok(!self.stopped());
+            }
+            self.block(&[], None)?;
+        }
+        Ok(false)
+    }
+
+    /// Waits for what a process that has ended has written; what it left behind may hold its pipes open.
+    fn wait_for_output(&self, process: &Background) -> io::Result<()> {
+        while !self.stopped() {
+            match self.output_until(process) {
+                Some(until) if Instant::now() < until => self.block(&[], Some(until)).map(drop)?,
+                _ => break,
+            }
+        }
+        self.finish_output(process);
+        Ok(())
+    }
+
+    /// Until when to wait for what a process has written that has ended; `None` if there is nothing to wait for.
+    fn output_until(&self, process: &Background) -> Option<Instant> {
+        let ended = process.ended_at()?;
+        let carried = process.piped.as_ref()?.lock();
+        let news = carried.streams.news.map_or(ended, |news| news.max(ended));
+        (!carried.is_done).then(|| (news + NO_NEWS).min(ended + LAST_NEWS))
+    }
+
+    /// Takes what has come, and lets go of what holds the pipes open.
+    fn finish_output(&self, process: &Background) {
+        let Some(piped) = &process.piped else { return };
+        let mut pieces = Vec::new();
+        let mut carried = piped.lock();
+        if !carried.is_done {
+            carried.streams.finish(&mut |which, bytes| pieces.push((which, bytes.to_vec())));
+        }
+        drop(carried);
+        piped.nudge();
+        for (which, bytes) in pieces {
+            self.pass_on_slowly(which, &bytes);
+        }
+    }
+
+    /// Stops processes, all at once: TERM, the grace period, KILL.
+    ///
+    /// # Errors
+    ///
+    /// As poll(2).
+    pub fn stop_processes(&self, processes: &[Rc<Background>]) -> io::Result<()> {
+        for process in processes {
+            let mut ending = process.ending.borrow_mut();
+            if process.is_running() && ending.is_none() && process.child.borrow_mut().try_wait().is_none() {
+                *ending = Some(self.end_process(process, Fate::Stopped, false));
+            }
+        }
+        loop {
+            self.look_after();
+            if processes.iter().all(|process| !process.is_running()) {
+                break;
+            }
+            if self.in_handler() && self.top_stop().is_some() {
+                for process in processes {
+                    process.ending.borrow_mut().iter_mut().for_each(Ending::kill);
+                    process.next.set(Some(Instant::now()));
+                }
+                self.look_after();
+            }
+            self.block(&[], None)?;
+        }
+        for process in processes {
+            self.wait_for_output(process)?;
+        }
+        Ok(())
+    }
+
+    /// Sends a process a signal, unless it has ended.
+    ///
+    /// # Returns
+    ///
+    /// Whether it was sent.
+    pub fn signal_process(&self, process: &Background, signal: Signal) -> bool {
+        if !self.is_running(process) {
+            return false;
+        }
+        process.sent.borrow_mut().push(signal);
+        // Not reaped, its number is its own.
+        signal_process(process.pid, signal);
+        true
+    }
+
+    /// Takes back that a process is stopped at the end.
+    pub fn detach(&self, process: &Background) {
+        process.is_detached.set(true);
+        process.deadline.set(None);
+        if let Some(id) = process.entry.take() {
+            let entry = self.stack.borrow_mut().take(id);
+            drop(entry);
+        }
+    }
+
+    /// The entry of a process has left the exit stack.
+    pub fn entry_is_done(&self, process: &Background) {
+        process.entry.set(None);
+    }
+
+    /// Gives text to a process that reads a pipe, and waits while much of it is not read.
+    ///
+    /// # Returns
+    ///
+    /// Whether the process reads.
+    ///
+    /// # Errors
+    ///
+    /// As poll(2).
+    pub fn write_to(&self, process: &Background, bytes: &[u8]) -> io::Result<bool> {
+        let Some(piped) = process.piped.as_ref() else { return Ok(false) };
+        let unwritten = piped.lock().streams.write(bytes);
+        if unwritten.is_none() {
+            return Ok(false);
+        }
+        piped.nudge();
+        while !self.stopped() && self.is_running(process) && piped.lock().streams.unwritten() > MOST_UNWRITTEN {
+            self.block(&[], None)?;
+        }
+        Ok(true)
+    }
+
+    /// Ends what feeds a process.
+    pub fn close_input(&self, process: &Background) {
+        if let Some(piped) = &process.piped {
+            piped.lock().streams.close_feed();
+            piped.nudge();
+        }
+    }
+
+    /// The next line of what is captured of a process's standard output, without its end.
+    ///
+    /// # Returns
+    ///
+    /// `Line::End` when there is none, and no more comes.
+    ///
+    /// # Errors
+    ///
+    /// As poll(2).
+    pub fn read_line_of(&self, process: &Background, until: Option<Instant>) -> io::Result<Line> {
+        while !self.stopped() {
+            let is_over =
+                !self.is_running(process) && self.output_until(process).is_none_or(|until| Instant::now() >= until);
+            if let Some(line) = next_line(process, is_over) {
+                return Ok(line);
+            }
+            if until.is_some_and(|until| Instant::now() >= until) {
+                return Ok(Line::Late);
+            }
+            self.block(&[], [until, self.output_until(process)].into_iter().flatten().min())?;
+        }
+        Ok(Line::Stopped)
+    }
+
+    /// The process in the background of that number.
+    #[must_use]
+    pub fn find_process(&self, pid: i32) -> Option<Rc<Background>> {
+        let background = self.background.borrow();
+        background.iter().find(|process| process.pid == pid && process.is_running()).map(Rc::clone)
+    }
+
+    /// Forgets processes of which nothing is left to do or to tell.
+    fn forget_those_who_are_over(&self) {
+        self.look_after();
+        self.background.borrow_mut().retain(|process| {
+            let is_told = process.is_ok() || process.was_waited_for.get();
+            let holds = process.piped.as_ref().is_some_and(|piped| piped.lock().streams.is_holding());
+            !(process.is_over() && is_told) || holds
+        });
+    }
+
+    /// Waits for what processes have written, and names those that failed and that nobody waited for.
+    pub(super) fn settle_background(&self) {
+        self.look_after();
+        let processes = self.background.borrow().clone();
+        for process in processes.iter().filter(|process| !process.is_detached.get() && !process.is_running()) {
+            // What the system refuses here, nobody waits for.
+            let _ = self.wait_for_output(process);
+            let Some(ended) = process.ended() else { continue };
+            let is_own_doing = process.fate.get() == Fate::Stopped
+                || matches!(ended, Ended::Killed(by) if process.sent.borrow().iter().any(|sent| sent.number() == by));
+            if !process.is_ok() && !is_own_doing && !process.was_waited_for.replace(true) {
+                self.complain(&self.obituary(process, ended));
+            }
+        }
+    }
+
+    fn obituary(&self, process: &Background, ended: Ended) -> String {
+        let title = process.plan.title();
+        let how = match (process.fate.get(), ended.signal_name()) {
+            (Fate::TimedOut, _) => "timed out".to_string(),
+            (_, Some(signal)) => format!("was killed by {signal}"),
+            (_, None) => format!("exited with {}", ended.code()),
+        };
+        format!("`{title}` in the background {how}, and nobody waited for it")
+    }
+
+    /// Gives out what quiet processes in the background have said.
+    pub fn release_held(&self) {
+        let processes = self.background.borrow().clone();
+        for process in &processes {
+            self.release_held_of(process);
+        }
+    }
+
+    /// Gives out what a quiet process has said.
+    ///
+    /// # Returns
+    ///
+    /// Whether there was anything.
+    pub fn release_held_of(&self, process: &Background) -> bool {
+        let Some(piped) = &process.piped else { return false };
+        if !piped.lock().streams.is_holding() {
+            return false;
+        }
+        self.say(&format!("output of `{}`:", process.plan.title()));
+        let mut carried = piped.lock();
+        carried.streams.release(&mut |which, bytes| self.pass_on_slowly(which, bytes));
+        true
+    }
+
+    /// Waits until the process that is no child has ended, or until then.
+    ///
+    /// # Returns
+    ///
+    /// Whether it has.
+    ///
+    /// # Errors
+    ///
+    /// As poll(2).
+    pub fn wait_for_stranger(&self, stranger: &Stranger, until: Option<Instant>) -> io::Result<bool> {
+        while stranger.is_running() {
+            if self.stopped() || until.is_some_and(|until| Instant::now() >= until) {
+                return Ok(false);
+            }
+            self.block_for(&[stranger], until)?;
+        }
+        Ok(true)
+    }
+
+    /// Waits until one of the processes that are no children has ended, or until then, or anything else happens.
+    ///
+    /// # Errors
+    ///
+    /// As poll(2).
+    pub fn block_for(&self, strangers: &[&Stranger], until: Option<Instant>) -> io::Result<()> {
+        let fds: Vec<(BorrowedFd<'_>, Interest)> =
+            strangers.iter().filter_map(|stranger| Some((stranger.descriptor()?, Interest::Readable))).collect();
+        let look = (fds.len() < strangers.len()).then(|| Instant::now() + LOOK_AT_STRANGER);
+        self.block(&fds, [until, look].into_iter().flatten().min())?;
+        Ok(())
+    }
+
+    /// Stops a process that is no child: TERM and CONT, the grace period, KILL.
+    ///
+    /// # Errors
+    ///
+    /// As poll(2) and kill(2).
+    pub fn stop_stranger(&self, stranger: &Stranger) -> io::Result<()> {
+        if !stranger.is_running() {
+            return Ok(());
+        }
+        stranger.signal(Signal::TERM)?;
+        stranger.signal(Signal::CONT)?;
+        let grace = Instant::now().checked_add(self.settings.grace);
+        while stranger.is_running() && self.top_stop().is_none() && grace.is_none_or(|grace| Instant::now() < grace) {
+            self.block_for(&[stranger], grace)?;
+        }
+        if stranger.is_running() && self.top_stop().is_none() {
+            stranger.signal(Signal::KILL)?;
+            self.wait_for_stranger(stranger, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// What came of waiting for a line.
+pub enum Line {
+    /// It came.
+    Text(Vec<u8>),
+    /// No more comes.
+    End,
+    /// It did not come in time.
+    Late,
+    /// What runs must stop.
+    Stopped,
+}
+
+fn next_line(process: &Background, is_over: bool) -> Option<Line> {
+    let carried = process.piped.as_ref().map(Piped::lock);
+    let all = carried.as_ref().and_then(|carried| carried.streams.stdout.as_deref()).unwrap_or_default();
+    let rest = &all[process.read.get().min(all.len())..];
+    let (line, length) = match rest.iter().position(|byte| *byte == b'\n') {
+        Some(end) => (&rest[..end], end + 1),
+        None if !is_over => return None,
+        None if rest.is_empty() => return Some(Line::End),
+        None => (rest, rest.len()),
+    };
+    process.read.set(process.read.get() + length);
+    Some(Line::Text(line.strip_suffix(b"\r").unwrap_or(line).to_vec()))
+}
+
+/// The thread of a process: reads and feeds its streams, and passes on what it says.
+fn carry(shared: &Mutex<Carried>, control: &OwnedFd, passage: &Passage) {
+    let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let slots = {
+            let mut carried = lock();
+            if !carried.streams.is_read() {
+                carried.is_done = true;
+                passage.wake();
+            }
+            if !carried.streams.is_any() {
+                return;
+            }
+            carried.streams.slots(|_| false)
+        };
+        let mut fds = vec![(control.as_fd(), Interest::Readable)];
+        fds.extend(slots.iter().map(|(_, pipe, interest)| (pipe.as_fd(), *interest)));
+        let Ok(ready) = descriptor::wait(&fds) else { return };
+        if ready[0] {
+            // Emptied; at its end nobody is left who could wait for this.
+            if let Ok(0) = descriptor::read(control, &mut [0; 64]) {
+                return;
+            }
+        }
+        let mut pieces: Vec<(Which, Vec<u8>)> = Vec::new();
+        {
+            let mut carried = lock();
+            for ((slot, ..), _) in slots.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
+                carried.streams.act(*slot, &mut |which, bytes| pieces.push((which, bytes.to_vec())));
+            }
+        }
+        for (which, bytes) in pieces {
+            match which {
+                Which::Stdout => passage.stdout(&bytes),
+                Which::Stderr => passage.stderr(&bytes),
+            }
+        }
+        passage.wake();
+    }
+}

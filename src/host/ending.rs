@@ -1,0 +1,200 @@
+//! Ending a command and all that it started: who is sent which signal, and when what is left is killed.
+//!
+//! It goes by steps that never wait, so that several commands can be ended at once, and what they write is read
+//! meanwhile.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use super::State;
+use super::family::Kin;
+use super::stop::Stop;
+use crate::sys::interrupts::Sender;
+use crate::sys::process::{self, Child, Ended, Group};
+use crate::sys::signal::Signal;
+use crate::sys::tree;
+
+/// How long a command that was sent a signal has to end before the host looks around for what it started.
+const AT_ONCE: Duration = Duration::from_millis(2);
+
+/// How long to wait for the kernel to remove what was killed; a process stuck in the kernel takes longer.
+const KILLED: Duration = Duration::from_secs(2);
+
+/// A pause between looks at what was killed, for the deaths that the kernel does not report to us.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+/// A command that is being ended.
+#[derive(Debug)]
+pub(super) struct Ending {
+    signal: Signal,
+    /// Whether what is in the terminal's foreground group has the signal of the terminal already.
+    is_of_terminal: bool,
+    phase: Phase,
+    /// Who was sent the signal. Each is, once.
+    told: HashSet<i32>,
+    grace: Option<Instant>,
+    /// The impatience of the user that ends the grace period.
+    enough: u32,
+    /// How many looks in a row have found nothing.
+    looks: u32,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Nobody was told.
+    Begin,
+    /// The command was told.
+    Told,
+    /// All that it started is told, as it is found.
+    Grace,
+    /// What is left is killed, for so long.
+    Kill(Instant),
+}
+
+/// What a step of an ending came to.
+pub(super) enum Step {
+    /// Nothing of the command is left.
+    Done(Ended),
+    /// More is to be done when something happens, or then.
+    Wait(Option<Instant>),
+}
+
+impl Ending {
+    /// A press of Ctrl-C does not end the grace period.
+    pub(super) fn never_mind_the_user(&mut self) {
+        self.enough = u32::MAX;
+    }
+
+    /// Kills what is left.
+    pub(super) fn kill(&mut self) {
+        if !matches!(self.phase, Phase::Kill(_)) {
+            self.looks = 0;
+            self.phase = Phase::Kill(Instant::now() + KILLED);
+        }
+    }
+}
+
+impl<H> State<H> {
+    /// An ending by the signal that stops what runs.
+    pub(super) fn ending_by_stop(&self, grace: Duration) -> Ending {
+        let (signal, sender) = match (self.top_stop(), self.ended_by()) {
+            (Some(Stop::Signal(_)), Some(ended_by)) => ended_by,
+            _ => (Signal::TERM, Sender::Process),
+        };
+        // A second INT or QUIT ends the wait; in a handler it is the second already.
+        let is_second = self.in_handler() || signal == Signal::INT || signal == Signal::QUIT;
+        let mut ending = self.ending(signal, grace);
+        ending.enough = self.impatience() + if is_second { 1 } else { 2 };
+        // Of a hangup the kernel tells the leader of the session alone; a clock is the kernel, too.
+        ending.is_of_terminal = sender == Sender::Kernel
+            && match signal {
+                Signal::HUP => !process::leads_session(),
+                other => other == Signal::INT || other == Signal::QUIT,
+            };
+        ending
+    }
+
+    /// An ending that nothing but the host has caused.
+    pub(super) fn ending(&self, signal: Signal, grace: Duration) -> Ending {
+        Ending {
+            signal,
+            is_of_terminal: false,
+            phase: Phase::Begin,
+            told: HashSet::new(),
+            grace: Instant::now().checked_add(grace),
+            enough: self.impatience() + 1,
+            looks: 0,
+        }
+    }
+
+    /// Does what can be done now.
+    pub(super) fn step(&self, ending: &mut Ending, child: &mut Child, kin: &Kin) -> Step {
+        if let Phase::Begin = ending.phase {
+            self.tell(ending, child);
+            ending.phase = Phase::Told;
+            return Step::Wait(Some(Instant::now() + AT_ONCE));
+        }
+        if let Phase::Told = ending.phase {
+            // Most commands are one process and die at once: then there is nobody to look for.
+            if child.has_ended() && self.is_all(0, kin) {
+                return Step::Done(self.settle(child));
+            }
+            ending.phase = Phase::Grace;
+        }
+        if let Phase::Grace = ending.phase {
+            match self.look_in_grace(ending, child, kin) {
+                Some(step) => return step,
+                None => ending.kill(),
+            }
+        }
+        self.look_and_kill(ending, child, kin)
+    }
+
+    fn tell(&self, ending: &mut Ending, child: &Child) {
+        if child.has_ended() {
+            return;
+        }
+        // Where only its group is known, the group is told with it.
+        ending.told.extend([child.pid(), -child.pid()]);
+        let has_it = ending.is_of_terminal && child.group() == Group::Shared;
+        // If it leaves the signal to its default and is alive, it was made after the terminal has told its group, or
+        // dies of it now: it does not see it twice.
+        if !has_it || tree::leaves_to_default(child.pid(), ending.signal.number()) {
+            child.signal(ending.signal);
+        }
+    }
+
+    /// Tells those who are not told. `None` when the grace period is over.
+    fn look_in_grace(&self, ending: &mut Ending, child: &mut Child, kin: &Kin) -> Option<Step> {
+        let ended = child.has_ended();
+        let family = self.family(child, kin);
+        let own_group = process::own_group();
+        for entry in &family {
+            let has_it = ending.is_of_terminal && entry.group == own_group;
+            if ending.told.insert(entry.pid) && !has_it {
+                process::signal_process(entry.pid, ending.signal);
+            }
+        }
+        // What is stopped acts on nothing until it goes on.
+        for entry in family.iter().copied().chain(tree::lookup(child.pid())).filter(|entry| entry.stopped) {
+            process::signal_process(entry.pid, Signal::CONT);
+        }
+        ending.looks = if family.is_empty() { ending.looks + 1 } else { 0 };
+        if ended && ending.looks > 0 && self.is_all(ending.looks, kin) {
+            return Some(Step::Done(self.settle(child)));
+        }
+        let now = Instant::now();
+        if ending.grace.is_some_and(|grace| now >= grace) || self.impatience() >= ending.enough {
+            return None;
+        }
+        let again = (ending.looks > 0 && ended).then(|| now + LOOK_AGAIN);
+        Some(Step::Wait(again.or(ending.grace)))
+    }
+
+    fn look_and_kill(&self, ending: &mut Ending, child: &mut Child, kin: &Kin) -> Step {
+        let Phase::Kill(until) = ending.phase else { return Step::Wait(None) };
+        let ended = child.has_ended();
+        let family = self.family(child, kin);
+        child.kill_group();
+        if !ended {
+            process::signal_process(child.pid(), Signal::KILL);
+        }
+        for entry in &family {
+            process::signal_process(entry.pid, Signal::KILL);
+        }
+        ending.looks = if family.is_empty() { ending.looks + 1 } else { 0 };
+        let now = Instant::now();
+        if (ended && ending.looks > 0 && self.is_all(ending.looks, kin)) || now >= until {
+            return Step::Done(self.settle(child));
+        }
+        Step::Wait(Some(now + LOOK_AGAIN))
+    }
+
+    /// Reaps a command of which nothing is left, but for what no look has found.
+    fn settle(&self, child: &mut Child) -> Ended {
+        child.kill_group();
+        let ended = child.try_wait().unwrap_or(Ended::Killed(Signal::KILL.number()));
+        self.reap();
+        ended
+    }
+}

@@ -1,0 +1,121 @@
+//! What a command is to be: the program, where its streams go, and how long it may take.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::sys::process::{Ended, Group};
+
+/// Where the standard input of a command comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// The host's own.
+    Inherit,
+    /// Nothing.
+    Null,
+    /// A file.
+    File(PathBuf),
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// What the script writes while the command runs.
+    Pipe,
+}
+
+/// Where the standard output or error of a command goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Sink {
+    /// To the host's own.
+    Inherit,
+    /// To the script.
+    Capture,
+    /// To the host's own, and to the script.
+    Tee,
+    /// Nowhere.
+    Null,
+    /// To a file, which is emptied first unless `append`.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Whether what it has is kept.
+        append: bool,
+    },
+    /// Of standard error: wherever standard output goes, in order.
+    Stdout,
+}
+
+impl Sink {
+    /// Whether the script gets what is written.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        matches!(self, Self::Capture | Self::Tee)
+    }
+
+    /// Whether it goes to the host's own stream, at once or held back.
+    #[must_use]
+    pub fn is_passed_on(&self) -> bool {
+        matches!(self, Self::Inherit | Self::Tee)
+    }
+}
+
+/// A command to start.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The program's file.
+    pub program: PathBuf,
+    /// The name it is called by and its arguments.
+    pub words: Vec<OsString>,
+    /// Its whole environment, where that is not the host's.
+    pub env: Option<Rc<[(OsString, OsString)]>>,
+    /// Its working directory, if it is not the host's.
+    pub directory: Option<PathBuf>,
+    /// Its process group.
+    pub group: Group,
+    /// Its standard input.
+    pub stdin: Source,
+    /// Its standard output.
+    pub stdout: Sink,
+    /// Its standard error.
+    pub stderr: Sink,
+    /// How long it may run.
+    pub timeout: Option<Duration>,
+    /// The time between a signal to it and KILL.
+    pub grace: Duration,
+    /// The statuses that are no failure.
+    pub ok: Vec<i32>,
+    /// What the script calls it: precedes each line that is passed on.
+    pub name: Option<String>,
+    /// The command as it could be typed.
+    pub command: String,
+    /// Whether what would be passed on is held back unless it fails.
+    pub quiet: bool,
+}
+
+/// What the host has done to a command, beside waiting for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// Nothing: it ended by itself, or the run was stopped.
+    Own,
+    /// It was killed because it wanted the terminal.
+    WantedTerminal,
+    /// It was killed because it wrote more than can be captured.
+    WroteTooMuch,
+    /// Its time was up.
+    TimedOut,
+    /// The script has stopped it.
+    Stopped,
+}
+
+impl Plan {
+    /// What reports call it.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.command)
+    }
+
+    /// Whether a command that has ended so has done what it should.
+    #[must_use]
+    pub fn is_ok(&self, ended: Ended, fate: Fate) -> bool {
+        fate == Fate::Own && self.ok.contains(&ended.code())
+    }
+}

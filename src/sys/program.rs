@@ -1,0 +1,109 @@
+//! Finding the file of a program, and telling why one cannot be started.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+/// What execvp(3) takes for a PATH that is not set.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// The kernel reads no more of a `#!` line. Source: execve(2).
+const SHEBANG: u64 = 256;
+
+/// Why a program cannot be started.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unstartable {
+    /// No directory of PATH has it.
+    NotInPath {
+        /// The directories that were searched.
+        searched: Vec<PathBuf>,
+    },
+    /// No such file.
+    Missing,
+    /// It is a directory.
+    Directory,
+    /// No run bit is set for us.
+    NotExecutable(PathBuf),
+    /// The kernel does not know the format, and no `#!` line names an interpreter.
+    NoFormat(PathBuf),
+    /// Its `#!` line names an interpreter that does not exist.
+    NoInterpreter {
+        /// The script.
+        file: PathBuf,
+        /// What its first line names.
+        interpreter: PathBuf,
+    },
+    /// There is no such working directory.
+    NoDirectory(PathBuf),
+    /// The words and the environment are longer than the kernel takes. Source: execve(2), `E2BIG`.
+    TooLong,
+}
+
+/// Finds the file of a program as a shell does: a name with a slash is a path, any other is looked up in
+/// the directories of `path`. What is relative is so to `directory`. Source: execvp(3).
+///
+/// # Errors
+///
+/// [`Unstartable`].
+pub fn find(name: &OsStr, path: Option<&OsStr>, directory: Option<&Path>) -> Result<PathBuf, Unstartable> {
+    let in_directory = |file: PathBuf| directory.map_or(file.clone(), |directory| directory.join(file));
+    if name.as_bytes().contains(&b'/') {
+        let file = in_directory(PathBuf::from(name));
+        return match std::fs::metadata(&file) {
+            Err(_) => Err(Unstartable::Missing),
+            Ok(meta) if meta.is_dir() => Err(Unstartable::Directory),
+            Ok(_) if !is_executable(&file) => Err(Unstartable::NotExecutable(file)),
+            Ok(_) => Ok(file),
+        };
+    }
+    let mut refused = None;
+    for searched in std::env::split_paths(path.unwrap_or(OsStr::new(DEFAULT_PATH))) {
+        // An empty part is the working directory.
+        let place = if searched.as_os_str().is_empty() { Path::new(".") } else { &searched };
+        let file = in_directory(place.join(name));
+        match std::fs::metadata(&file) {
+            Ok(meta) if meta.is_file() && is_executable(&file) => return Ok(file),
+            Ok(meta) if meta.is_file() => refused = refused.or(Some(file)),
+            _ => {}
+        }
+    }
+    Err(refused.map_or_else(
+        || Unstartable::NotInPath {
+            searched: std::env::split_paths(path.unwrap_or(OsStr::new(DEFAULT_PATH))).collect(),
+        },
+        Unstartable::NotExecutable,
+    ))
+}
+
+fn is_executable(file: &Path) -> bool {
+    // For root access(2) is content with any run bit; without one exec fails for root too.
+    std::fs::metadata(file).is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0)
+        && nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).is_ok()
+}
+
+/// What an error of execve(2) says about a file that was found, where its text alone would mislead.
+#[must_use]
+pub fn explain(error: &io::Error, file: &Path) -> Option<Unstartable> {
+    match Errno::from_raw(error.raw_os_error()?) {
+        Errno::ENOEXEC => Some(Unstartable::NoFormat(file.into())),
+        Errno::E2BIG => Some(Unstartable::TooLong),
+        Errno::ENOENT | Errno::ENOTDIR => {
+            let interpreter = interpreter(file)?;
+            (!interpreter.exists()).then(|| Unstartable::NoInterpreter { file: file.into(), interpreter })
+        }
+        _ => None,
+    }
+}
+
+/// The interpreter that the first line of a script names.
+fn interpreter(file: &Path) -> Option<PathBuf> {
+    let mut start = Vec::new();
+    std::fs::File::open(file).ok()?.take(SHEBANG).read_to_end(&mut start).ok()?;
+    let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let name = line.trim_ascii_start().split(|byte| matches!(byte, b' ' | b'\t')).next()?;
+    (!name.is_empty()).then(|| PathBuf::from(OsString::from_vec(name.to_vec())))
+}
