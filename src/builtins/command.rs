@@ -15,7 +15,6 @@ use crate::host::settings::Origin;
 use crate::sys::process::{Ended, Group};
 use crate::sys::program::{self, Unstartable};
 use crate::sys::signal::Signal;
-use crate::sys::terminal;
 
 /// A program and its words.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -295,7 +294,7 @@ impl Command {
         let in_background = verb.name == START.name;
         let shielded = host.in_handler() && options.foreground != Some(true);
         // A job in the background has its terminal back when it is brought to the foreground, with all of it.
-        let is_shared = !in_background && !shielded && options.foreground != Some(false) && terminal::is_there();
+        let is_shared = !in_background && !shielded && options.foreground != Some(false) && host.has_terminal();
         let stdin = if shielded || host.settings.origin == Origin::Stdin { Source::Null } else { verb.stdin.clone() };
         Ok(Plan {
             program,

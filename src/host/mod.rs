@@ -111,6 +111,7 @@ pub struct State<H> {
     background: RefCell<Vec<Rc<Background>>>,
     /// What commands have written to standard error, and a slow reader has not read.
     stderr_rest: RefCell<Vec<u8>>,
+    has_no_terminal: Cell<bool>,
     /// The environment of commands.
     pub environment: Environment,
 }
@@ -188,6 +189,7 @@ impl<H> Host<H> {
             running: RefCell::default(),
             background: RefCell::default(),
             stderr_rest: RefCell::default(),
+            has_no_terminal: Cell::new(false),
             environment: Environment::of_this_process(),
         })))
     }
@@ -206,9 +208,7 @@ impl<H> State<H> {
 
     #[cold]
     fn checkpoint_with_care(&self) -> bool {
-        if self.interrupts.pending() {
-            self.look();
-        }
+        self.look();
         if self.top_stop().is_some() {
             return true;
         }
@@ -241,14 +241,23 @@ impl<H> State<H> {
         self.frames.borrow().last().and_then(|frame| frame.stop)
     }
 
-    /// Moves what has come into the latches. Leaves the wake pipe empty.
+    /// Moves what has come into the latches. Handlers run in this thread, so that the flag tells of all that was
+    /// caught before; what another thread has done may be told by the wake pipe first, and is seen when that is waited
+    /// for.
     fn look(&self) {
-        for caught in self.interrupts.take() {
-            self.catch(caught);
+        if self.interrupts.pending() {
+            self.take_signals();
         }
         // A reader that is gone is a signal, and does not wait for the next flush.
         if self.output.take_closed() {
             let _ = self.meet(Fault::Closed);
+        }
+    }
+
+    /// Leaves the wake pipe empty.
+    fn take_signals(&self) {
+        for caught in self.interrupts.take() {
+            self.catch(caught);
         }
     }
 
@@ -391,12 +400,19 @@ impl<H> State<H> {
     /// As poll(2).
     pub fn block(&self, fds: &[(BorrowedFd<'_>, Interest)], until: Option<Instant>) -> io::Result<Vec<bool>> {
         let until = [until, self.alarm()].into_iter().flatten().min();
-        let ready = self.interrupts.wait(fds, until)?;
+        let events = self.interrupts.wait(fds, until)?;
+        if events.woken {
+            self.take_signals();
+        }
         self.look();
-        self.look_after();
+        if events.woken || events.of_children {
+            self.look_after();
+        }
         self.look_at_clock();
-        self.reap();
-        Ok(ready)
+        if events.of_children {
+            self.reap();
+        }
+        Ok(events.ready)
     }
 
     /// Sleeps until then; ends early when what runs must stop.
@@ -485,9 +501,7 @@ impl<H> State<H> {
     /// What stopped it, if anything did.
     pub fn leave(&self) -> Option<Stop> {
         // A signal that came before the end belongs to it.
-        if self.interrupts.pending() {
-            self.look();
-        }
+        self.look();
         let (frame, below) = {
             let mut frames = self.frames.borrow_mut();
             let frame = frames.pop()?;

@@ -12,7 +12,7 @@ use super::streams::{Ends, NoFile, Slot, Streams, Which};
 use crate::sys::descriptor::Interest;
 use crate::sys::process::{self, Child, Ended, Group, Spawn};
 use crate::sys::signal::Signal;
-use crate::sys::terminal::Terminal;
+use crate::sys::terminal::{self, Terminal};
 
 /// A pipe that a process left behind holds open is read for this long without news, then let go.
 pub(super) const NO_NEWS: Duration = Duration::from_millis(500);
@@ -67,6 +67,16 @@ impl<H> State<H> {
             process::adopt_orphans();
         }
         Ok(())
+    }
+
+    /// Whether there is a terminal. Once there is none, only the leader of a session gets one.
+    pub fn has_terminal(&self) -> bool {
+        if self.has_no_terminal.get() {
+            return false;
+        }
+        let has_one = terminal::is_there();
+        self.has_no_terminal.set(!has_one && !process::leads_session());
+        has_one
     }
 
     /// Starts a command and waits for its end; when what runs is stopped, so is the command, and nothing of
@@ -135,7 +145,9 @@ impl<H> State<H> {
     ) -> io::Result<(Ended, Fate)> {
         let deadline = plan.timeout.and_then(|timeout| started.checked_add(timeout));
         let (mut ending, fate) = loop {
-            // The order matters: the look empties the wake pipe, so that a death after the reaping wakes us.
+            // The order matters: the wait takes the news of a death, the look at the child comes after it. The first
+            // wait comes first, because until then the command has the processor to itself.
+            self.pump(streams, deadline)?;
             if self.stopped() {
                 break (self.ending_by_stop(plan.grace), Fate::Own);
             }
@@ -149,7 +161,6 @@ impl<H> State<H> {
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 break (self.ending(Signal::TERM, plan.grace), Fate::TimedOut);
             }
-            self.pump(streams, deadline)?;
             if streams.is_too_much() {
                 break (self.killing(), Fate::WroteTooMuch);
             }

@@ -11,6 +11,7 @@ use nix::sys::signal::{kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
+use super::interrupts::with_none_blocked;
 use super::signal::Signal;
 use super::tree;
 
@@ -135,7 +136,8 @@ impl Child {
         if spawn.group == Group::Own {
             command.process_group(0);
         }
-        Ok(Self { inner: command.spawn()?, group: spawn.group, ended: None, started: true })
+        let inner = with_none_blocked(|| command.spawn())?;
+        Ok(Self { inner, group: spawn.group, ended: None, started: true })
     }
 
     /// Its process number. After it was reaped another process may have it.

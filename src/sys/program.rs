@@ -1,6 +1,7 @@
 //! Finding the file of a program, and telling why one cannot be started.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
@@ -56,7 +57,7 @@ pub fn find(name: &OsStr, path: Option<&OsStr>, directory: Option<&Path>) -> Res
         return match std::fs::metadata(&file) {
             Err(_) => Err(Unstartable::Missing),
             Ok(meta) if meta.is_dir() => Err(Unstartable::Directory),
-            Ok(_) if !is_executable(&file) => Err(Unstartable::NotExecutable(file)),
+            Ok(meta) if !is_executable(&file, &meta) => Err(Unstartable::NotExecutable(file)),
             Ok(_) => Ok(file),
         };
     }
@@ -66,7 +67,7 @@ pub fn find(name: &OsStr, path: Option<&OsStr>, directory: Option<&Path>) -> Res
         let place = if searched.as_os_str().is_empty() { Path::new(".") } else { &searched };
         let file = in_directory(place.join(name));
         match std::fs::metadata(&file) {
-            Ok(meta) if meta.is_file() && is_executable(&file) => return Ok(file),
+            Ok(meta) if meta.is_file() && is_executable(&file, &meta) => return Ok(file),
             Ok(meta) if meta.is_file() => refused = refused.or(Some(file)),
             _ => {}
         }
@@ -79,10 +80,9 @@ pub fn find(name: &OsStr, path: Option<&OsStr>, directory: Option<&Path>) -> Res
     ))
 }
 
-fn is_executable(file: &Path) -> bool {
+fn is_executable(file: &Path, meta: &Metadata) -> bool {
     // For root access(2) is content with any run bit; without one exec fails for root too.
-    std::fs::metadata(file).is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0)
-        && nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).is_ok()
+    meta.permissions().mode() & 0o111 != 0 && nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).is_ok()
 }
 
 /// What an error of execve(2) says about a file that was found, where its text alone would mislead.
