@@ -279,7 +279,9 @@ impl Command {
             return Err(refused(Unstartable::NoDirectory(path.clone())).into());
         }
         let path = host.environment.path(&options.env);
-        let program = program::find(&self.words[0], path, options.cwd.as_deref()).map_err(refused)?;
+        // It is started there: a relative path would be taken twice.
+        let directory = options.cwd.as_ref().map(|cwd| host.directory().join(cwd));
+        let program = program::find(&self.words[0], path, directory.as_deref()).map_err(refused)?;
         super::output::flush(host)?;
         if host.settings.trace {
             let line = match &options.cwd {

@@ -3,6 +3,7 @@
 mod harness;
 
 mod atexit;
+mod background;
 mod build_script;
 mod check;
 mod commands;
@@ -11,10 +12,13 @@ mod docs;
 mod exit_codes;
 mod lexical;
 mod lifecycle;
+mod options;
 mod output;
+mod processes;
 mod rhai_facts;
 mod scope;
 mod signals;
+mod streams;
 mod terminal;
 mod tidy;
 mod torture;

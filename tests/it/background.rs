@@ -1,0 +1,272 @@
+//! Processes in the background: `start`, `Process`, `wait_any`, `wait_all`, `process`.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::harness::{Place, code, expect_gone, is_alive};
+
+/// Fails unless the script fails with this message.
+#[track_caller]
+fn refuses(script: &str, message: &str) {
+    code(script).run().expect_code(1).expect_error(&format!("error: {message}"));
+}
+
+/// A program that says `ready`, and when it is told to end, that it is.
+fn server(name: &str) -> String {
+    format!(
+        "start(shell(\"trap 'echo {name} ends; exit' TERM; echo {name} ready; sleep 600 & wait\"), #{{stdout: \"tee\"}})"
+    )
+}
+
+#[test]
+fn a_process_is_stopped_in_its_turn() {
+    let script = format!(
+        "atexit(print, \"before\"); let s = {}; s.read_line(); atexit(print, \"after\"); print(handlers().len());",
+        server("s")
+    );
+    code(&script).run().expect(0, "s ready\n3\nafter\ns ends\nbefore\n").expect_no_error();
+}
+
+#[test]
+fn an_entry_is_named_and_leaves_when_the_process_has_ended() {
+    let script = "let p = start([\"sleep\", \"600\"]); let q = start([\"true\"]); q.wait();
+        for h in handlers() { print(`${h.name} ${h.line} ${h.args}`); } p.stop(); print(handlers().len());";
+    code(script).run().expect(0, "stop `sleep 600` 1 []\n0\n");
+}
+
+#[test]
+fn a_signal_of_the_run_does_not_reach_a_process_before_its_turn() {
+    let script = format!(
+        "let s = {}; s.read_line(); atexit(|| {{ print(s.running); }}); print(\"on\"); sleep(600);",
+        server("s")
+    );
+    let mut live = code(&script).start();
+    live.wait_for("on").signal(Signal::SIGTERM);
+    live.finish().expect(143, "s ready\non\ntrue\ns ends\n").expect_errors("stagesh: TERM: running 2 exit handlers\n");
+}
+
+#[test]
+fn nothing_that_a_process_started_is_left() {
+    let script = "let p = start(shell(`set -m; sleep 600 & echo $!; (trap '' TERM; sleep 601 & echo $!; wait) & wait`), #{stdout: \"capture\", grace: 0.2});
+        print(`pid ${p.pid}`); print(`pid ${p.read_line()}`); print(`pid ${p.read_line()}`);";
+    let mut live = code(script).start();
+    let pids: Vec<i32> = (0..3).map(|_| live.wait_for_pid("pid ")).collect();
+    live.finish().expect_code(0);
+    expect_gone(&pids);
+}
+
+#[test]
+fn an_orphan_of_a_process_is_stopped_with_it_and_not_with_a_command() {
+    let script = "let p = start(shell(`(sleep 600 & echo $!) ; sleep 602`), #{stdout: \"capture\"}); let orphan = p.read_line();
+        try { run([\"sleep\", \"603\"], #{timeout: 0.1}); } catch { } print(process(parse_int(orphan)).running); print(`pid ${orphan}`);";
+    let output = code(script).run();
+    let pid = output.out().lines().find_map(|line| line.strip_prefix("pid ")?.parse().ok()).expect("it is told");
+    assert!(output.out().starts_with("true\n"), "{output}");
+    expect_gone(&[pid]);
+}
+
+#[test]
+fn several_that_ignore_the_signal_are_stopped_in_one_grace_period() {
+    let script = "let ps = []; for i in 0..5 { ps.push(start(shell(\"trap '' TERM; echo ready; while :; do sleep 0.01; done\"), #{stdout: \"capture\", grace: 1})); }
+        for p in ps { p.read_line(); } ps.push(start([\"false\"]));
+        let before = capture([\"date\", \"+%s%N\"]); try { wait_all(ps); } catch (e) { print(e.message); }
+        let took = (parse_int(capture([\"date\", \"+%s%N\"])) - parse_int(before)) / 1000000; print(took >= 1000 && took < 4000);
+        for p in ps { if p.running { print(p); } }";
+    code(script).run().expect(0, "`false` exited with 1\ntrue\n");
+}
+
+#[test]
+fn wait_gives_the_same_result_each_time() {
+    let script = "let p = start([\"sh\", \"-c\", \"echo out; exit 3\"], #{stdout: \"capture\"}); let a = p.wait(); let b = p.wait();
+        print(`${a.ok} ${a.code} ${a.stdout} ${a.stderr == ()}`); print(`${b.code} ${b.stdout} ${p.running}`);";
+    code(script).run().expect(0, "false 3 out true\n3 out false\n").expect_no_error();
+}
+
+#[test]
+fn a_killed_process_can_be_waited_for_and_stopped_again() {
+    let script = "let p = start([\"sleep\", \"600\"]); print(p.signal(\"KILL\")); print(p.wait().signal); print(p.signal(\"KILL\"));
+        print(p.stop().signal); print(p.stop().code); print(p.running);";
+    code(script).run().expect(0, "true\nKILL\nfalse\nKILL\n137\nfalse\n").expect_no_error();
+}
+
+#[test]
+fn check_is_true_while_it_runs_and_raises_with_what_it_wrote() {
+    let script = "let p = start([\"sleep\", \"600\"]); print(p.check());
+        let q = start([\"sh\", \"-c\", \"echo 'no port' >&2; exit 0\"], #{stderr: \"capture\"}); q.wait();
+        try { q.check(); } catch (e) { print(`${e.kind} ${e.code}`); print(e.message); }";
+    code(script).run().expect(
+        0,
+        "true\ncommand 0\n`sh -c 'echo '\\''no port'\\'' >&2; exit 0'` has ended: it exited with 0; the end of its stderr:\n  no port\n",
+    );
+}
+
+#[test]
+fn lines_are_read_written_and_closed() {
+    let script = "let p = start([\"cat\"], #{stdin: \"pipe\", stdout: \"capture\"});
+        for word in [\"a\", \"b\"] { p.write(word + \"\\n\"); print(p.read_line()); }
+        p.write(\"last\"); p.close(); print(p.read_line()); print(p.read_line() == ()); print(p.wait().stdout == \"a\\nb\\nlast\"); print(p.write(\"x\"));";
+    code(script).run().expect(0, "a\nb\nlast\ntrue\ntrue\nfalse\n");
+}
+
+#[test]
+fn a_line_that_is_late_is_an_error_of_its_own() {
+    let script = "let p = start([\"sleep\", \"600\"], #{stdout: \"capture\"});
+        try { p.read_line(0.05); } catch (e) { print(`${e.kind}: ${e.message}`); }";
+    code(script).run().expect(0, "timeout: read_line: `sleep 600` has written no line after 0.05 s\n");
+    refuses(
+        "let p = start([\"sleep\", \"600\"]); p.read_line();",
+        "read_line: what `sleep 600` writes is not captured",
+    );
+    refuses("let p = start([\"sleep\", \"600\"]); p.write(\"x\");", "write: `sleep 600` reads no pipe");
+}
+
+#[test]
+fn much_is_written_and_read_without_a_deadlock() {
+    let script =
+        "let p = start([\"cat\"], #{stdin: \"pipe\", stdout: \"capture\"}); let text = \"x\"; text.pad(10000000, 'x');
+        p.write(text); p.close(); print(p.wait().stdout.len());";
+    code(script).run().expect(0, "10000000\n");
+}
+
+#[test]
+fn output_is_read_whatever_the_script_does() {
+    // More than a pipe holds: it ends while the script computes.
+    let place = Place::new();
+    let script = "let p = start(shell(`seq 100000; touch done`), #{stdout: \"capture\"});
+        while !succeeds([\"test\", \"-e\", \"done\"]) { let i = 0; while i < 1000 { i += 1; } } print(p.wait().stdout.len());";
+    code(script).cwd(place.path()).run().expect(0, "588894\n");
+}
+
+#[test]
+fn names_precede_the_lines_of_several_at_once() {
+    let script = "let ps = []; for n in [\"a\", \"b\", \"c\"] { ps.push(start([\"seq\", \"1000\"], #{name: n})); } wait_all(ps);";
+    let output = code(script).run();
+    output.expect_code(0);
+    for name in ["a", "b", "c"] {
+        let own: Vec<String> = output
+            .out()
+            .lines()
+            .filter_map(|line| line.strip_prefix(&format!("{name} | ")).map(str::to_string))
+            .collect();
+        let expected: Vec<String> = (1..=1000).map(|n| n.to_string()).collect();
+        assert_eq!(own, expected);
+    }
+    assert_eq!(output.out().lines().count(), 3000);
+}
+
+#[test]
+fn a_quiet_process_is_heard_if_the_run_fails() {
+    let script = "let p = start([\"echo\", \"said\"], #{quiet: true}); p.wait();";
+    code(script).run().expect(0, "").expect_no_error();
+    code(&format!("{script} exit(3);")).run().expect(3, "said\n").expect_error("stagesh: output of `echo said`:\n");
+    let script = "wait_all([start([\"sh\", \"-c\", \"echo why; exit 1\"], #{quiet: true, name: \"n\"})]);";
+    code(script).run().expect(1, "n | why\n");
+}
+
+#[test]
+fn wait_any_gives_the_first_that_ends() {
+    let script = "let ps = [start([\"sleep\", \"600\"]), start([\"sh\", \"-c\", \"sleep 0.1; exit 2\"]), start([\"sleep\", \"601\"])];
+        let first = wait_any(ps); print(first.pid == ps[1].pid); print(first.wait().code); print(ps[0].running);";
+    code(script).run().expect(0, "true\n2\ntrue\n");
+    refuses("wait_any([]);", "wait_any: expected an array of processes, not empty, not an empty one");
+    refuses("wait_any([5]);", "wait_any: expected an array of processes, not empty, not one with `5` at 0");
+    refuses("wait_all(start([\"true\"]));", "wait_all: expected an array of processes");
+}
+
+#[test]
+fn wait_all_gives_results_in_order_and_has_a_limit() {
+    let script = "let r = wait_all([start([\"sh\", \"-c\", \"sleep 0.1; echo a\"], #{stdout: \"capture\"}), start([\"echo\", \"b\"], #{stdout: \"capture\"})]);
+        print(`${r[0].stdout} ${r[1].stdout}`); let p = start([\"sleep\", \"600\"], #{name: \"slow\"});
+        try { wait_all([p, start([\"true\"])], #{timeout: 0.1}); } catch (e) { print(`${e.kind}: ${e.message}`); } print(p.running);";
+    code(script).run().expect(0, "a b\ntimeout: wait_all: `slow` was still running after 0.1 s\nfalse\n");
+    refuses(
+        "wait_all([start([\"true\"])], #{timout: 1});",
+        "wait_all: there is no option `timout` (did you mean `timeout`?)",
+    );
+}
+
+#[test]
+fn a_timeout_ends_a_process_while_the_script_computes() {
+    let script = "let p = start([\"sleep\", \"600\"], #{timeout: 0.1}); while p.running { } let r = p.wait(); print(`${r.timed_out} ${r.signal} ${r.ok}`);
+        let p = start([\"sleep\", \"600\"], #{timeout: 0.1}); try { wait_all([p]); } catch (e) { print(e.kind); }";
+    code(script).run().expect(0, "true TERM false\ntimeout\n");
+}
+
+#[test]
+fn a_failure_that_nobody_waited_for_is_named() {
+    let script = "let p = start([\"sh\", \"-c\", \"exit 4\"], #{name: \"agent\"}); while p.running { sleep(0.01); }";
+    code(script)
+        .run()
+        .expect(0, "")
+        .expect_errors("stagesh: `agent` in the background exited with 4, and nobody waited for it\n");
+    code("let p = start([\"sleep\", \"600\"]); p.signal(\"TERM\"); while p.running { sleep(0.01); }")
+        .run()
+        .expect(0, "")
+        .expect_no_error();
+    code("let p = start([\"sleep\", \"600\"]);").run().expect(0, "").expect_no_error();
+}
+
+#[test]
+fn a_detached_process_outlives_the_script() {
+    let output = code("let p = start([\"sleep\", \"600\"], #{stdout: \"null\", stderr: \"null\"}).detach(); print(p.pid); print(handlers().len());").run();
+    output.expect_code(0);
+    let pid: i32 = output.out().lines().next().and_then(|line| line.parse().ok()).expect("it is a number");
+    assert!(is_alive(pid) && output.out().ends_with("\n0\n"), "{output}");
+    kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it is ours");
+    refuses(
+        "start([\"sleep\", \"600\"], #{stdout: \"capture\"}).detach();",
+        "detach: what it writes goes through the script",
+    );
+}
+
+#[test]
+fn a_process_of_a_scope_is_stopped_with_it() {
+    let script = format!("scope(|| {{ let s = {}; s.read_line(); }}); print(\"out\");", server("s"));
+    code(&script).run().expect(0, "s ready\ns ends\nout\n");
+}
+
+#[test]
+fn any_process_can_be_found_waited_for_and_stopped() {
+    let mut other = std::process::Command::new("sleep").arg("600").spawn().expect("there is a sleep");
+    let script =
+        "let p = process(parse_int(args()[0])); print(`${p.name} ${p.running} ${p.check()}`); let r = p.stop();
+        print(`${p.running} ${r.code == ()}`); print(process(parse_int(args()[0])) == ());";
+    code(script).arg(other.id().to_string()).run().expect(0, "sleep true true\nfalse true\ntrue\n");
+    other.wait().expect("it is our child");
+    refuses("process(0);", "process: expected a process id, greater than 0, not `0`");
+    refuses("process(pid()).wait();", "wait: the script would wait for itself");
+    code("let p = start([\"sh\", \"-c\", \"exit 5\"]); print(process(p.pid).wait().code);").run().expect(0, "5\n");
+}
+
+#[test]
+fn a_process_that_wants_the_terminal_is_no_mystery() {
+    // Without a terminal nothing stops it: it reads nothing.
+    code("print(start([\"cat\"]).wait().ok);").run().expect(0, "true\n");
+}
+
+#[test]
+fn a_stopped_process_is_woken_and_ended() {
+    let script = "let p = start(shell(\"trap 'echo told; exit' TERM; echo ready; kill -STOP $$; sleep 600\"), #{stdout: \"tee\"}); p.read_line();";
+    code(script).run().expect(0, "ready\ntold\n");
+}
+
+#[test]
+fn an_interrupted_wait_leaves_the_process_for_its_turn() {
+    let script = format!(
+        "let s = {}; s.read_line(); atexit(|| print(s.running)); print(\"waiting\"); s.wait(); print(\"never\");",
+        server("s")
+    );
+    let mut live = code(&script).start();
+    live.wait_for("waiting").signal(Signal::SIGINT);
+    live.finish().expect(130, "s ready\nwaiting\ntrue\ns ends\n");
+}
+
+#[test]
+fn a_process_that_hangs_in_its_turn_is_killed_when_its_handler_times_out() {
+    let script = "let p = start(shell(\"trap '' TERM; echo ready; while :; do sleep 0.01; done\"), #{stdout: \"capture\", grace: 600}); p.read_line();
+        print(`pid ${p.pid}`); atexit(print, \"after\");";
+    let output = code(script).options(&["--handler-timeout", "0.2"]).run();
+    output.expect_code(1).expect_error("timed out");
+    let pid = output.out().lines().find_map(|line| line.strip_prefix("pid ")?.parse().ok()).expect("it is told");
+    expect_gone(&[pid]);
+}
