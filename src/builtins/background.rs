@@ -119,15 +119,14 @@ fn refused(verb: &'static str, action: &str, error: io::Error) -> Error {
 
 /// The processes of an array, which is not empty.
 fn processes(verb: &'static str, engine: &Engine, value: &Dynamic) -> Result<Vec<Process>, Error> {
-    let expected = "an array of processes, not empty";
-    let wrong = |given: String| Error::Argument { verb, expected: expected.into(), given };
+    let wrong = |given: String| Error::Argument { verb, expected: "an array of processes".into(), given };
     let array = value.read_lock::<Array>().ok_or_else(|| wrong(args::describe(engine, value)))?;
     if array.is_empty() {
-        return Err(wrong("an empty one".into()));
+        return Err(wrong("an empty array".into()));
     }
     let one = |(index, value): (usize, &Dynamic)| {
         let process = value.read_lock::<Process>().map(|process| process.clone());
-        process.ok_or_else(|| wrong(format!("one with {} at {index}", args::describe(engine, value))))
+        process.ok_or_else(|| wrong(format!("an array with {} at {index}", args::describe(engine, value))))
     };
     array.iter().enumerate().map(one).collect()
 }
@@ -196,7 +195,10 @@ fn wait_all(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
             None
         };
         if let Some(error) = error {
-            stop_all(call.host, &running)?;
+            if let Err(second) = stop_all(call.host, &running) {
+                call.host.complain(&second.to_string());
+            }
+            ended.iter().for_each(|process| process.set_waited_for());
             return if call.host.checkpoint() { Err(stopped()) } else { Err(error) };
         }
         if running.is_empty() {
@@ -383,8 +385,23 @@ impl Process {
     }
 
     fn close(&self) -> Outcome {
-        self.host.close_input(self.started("close")?);
+        self.host.close_input(self.with_input("close")?);
         Ok(Dynamic::UNIT)
+    }
+
+    fn with_input(&self, verb: &'static str) -> Result<&Rc<Background>, Error> {
+        let process = self.started(verb)?;
+        if !process.has_input() {
+            let why = format!("`{}` reads no pipe: start it with stdin: \"pipe\"", self.title());
+            return Err(Error::Words(verb, why));
+        }
+        Ok(process)
+    }
+
+    fn set_waited_for(&self) {
+        if let Kind::Started(process) = &self.which {
+            process.set_waited_for();
+        }
     }
 
     fn write(&self, engine: &Engine, text: &Dynamic) -> Outcome {
@@ -396,12 +413,8 @@ impl Process {
             let expected = "a string or a blob".into();
             return Err(Error::Argument { verb: "write", expected, given: args::describe(engine, text) }.into());
         };
-        let process = self.started("write")?;
+        let process = self.with_input("write")?;
         super::output::flush(&self.host)?;
-        if !process.has_input() {
-            let why = format!("`{}` reads no pipe: start it with stdin: \"pipe\"", self.title());
-            return Err(Error::Words("write", why).into());
-        }
         let written = self.host.write_to(process, &bytes).map_err(|error| refused("write", "wait", error))?;
         if self.host.checkpoint() { Err(stopped()) } else { Ok(written.into()) }
     }

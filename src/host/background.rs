@@ -6,31 +6,23 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::State;
+use super::carrier::Carrier;
 use super::ending::{Ending, Step};
 use super::exit_stack::EntryId;
 use super::family::Kin;
-use super::output::Passage;
 use super::plan::{Fate, Plan, Source};
 use super::running::{LAST_NEWS, NO_NEWS, Unstarted};
 use super::streams::{Streams, Which};
-use crate::sys::descriptor::{self, Interest};
-use crate::sys::interrupts::with_all_blocked;
 use crate::sys::process::{Child, Ended, signal_process};
 use crate::sys::signal::Signal;
-use crate::sys::stranger::Stranger;
-use crate::sys::tree::{Entry, Ticks};
+use crate::sys::tree::{self, Entry, Ticks};
 
 /// What `write` has taken and the process has not read, beyond which it waits.
 const MOST_UNWRITTEN: usize = 1 << 20;
-
-/// Where nothing tells of the end of a process that is no child, it is looked at so often.
-const LOOK_AT_STRANGER: Duration = Duration::from_millis(50);
 
 /// A process in the background.
 #[derive(Debug)]
@@ -41,7 +33,7 @@ pub struct Background {
     kin: Kin,
     started: Instant,
     child: RefCell<Child>,
-    piped: Option<Piped>,
+    carrier: Option<Carrier>,
     ended: Cell<Option<(Ended, Instant)>>,
     fate: Cell<Fate>,
     ending: RefCell<Option<Ending>>,
@@ -50,6 +42,8 @@ pub struct Background {
     next: Cell<Option<Instant>>,
     entry: Cell<Option<EntryId>>,
     is_detached: Cell<bool>,
+    /// Whether it has ended and what it left behind has not.
+    has_heirs: Cell<bool>,
     was_waited_for: Cell<bool>,
     /// What the script has sent it.
     sent: RefCell<Vec<Signal>>,
@@ -58,36 +52,6 @@ pub struct Background {
     has_input: bool,
     /// How much of its output `read_line` has given.
     read: Cell<usize>,
-}
-
-/// The streams of a process that a thread carries.
-#[derive(Debug)]
-struct Piped {
-    shared: Arc<Mutex<Carried>>,
-    /// A byte makes the thread look again.
-    control: OwnedFd,
-}
-
-#[derive(Debug)]
-struct Carried {
-    streams: Streams,
-    /// Whether all was read and passed on.
-    is_done: bool,
-}
-
-impl Piped {
-    fn lock(&self) -> MutexGuard<'_, Carried> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn nudge(&self) {
-        // Full, it has the byte already.
-        let _ = nudge(&self.control);
-    }
-}
-
-fn nudge(control: &OwnedFd) -> io::Result<usize> {
-    crate::sys::quiet_write::write(control.as_fd(), b"n")
 }
 
 impl Background {
@@ -130,7 +94,7 @@ impl Background {
     /// What was captured of a stream.
     #[must_use]
     pub fn captured(&self, which: Which) -> Option<Vec<u8>> {
-        let carried = self.piped.as_ref()?.lock();
+        let carried = self.carrier.as_ref()?.lock();
         match which {
             Which::Stdout => carried.streams.stdout.clone(),
             Which::Stderr => carried.streams.stderr.clone(),
@@ -146,7 +110,7 @@ impl Background {
     /// Whether it goes through the host what it says or is told: then it cannot outlive it.
     #[must_use]
     pub fn needs_host(&self) -> bool {
-        self.piped.as_ref().is_some_and(|piped| piped.lock().streams.is_read())
+        self.carrier.as_ref().is_some_and(|carrier| carrier.lock().streams.is_read())
     }
 
     /// From now on nobody has to be told of how it ended.
@@ -158,17 +122,26 @@ impl Background {
         self.ended.get().is_none()
     }
 
+    /// Whether it or what it left behind is to be stopped.
+    pub(super) fn is_active(&self) -> bool {
+        self.is_running() || self.has_heirs.get()
+    }
+
+    pub(super) fn kin(&self) -> &Kin {
+        &self.kin
+    }
+
     pub(super) fn remember(&self, descendants: &[Entry]) {
         self.seen.borrow_mut().extend(descendants.iter().map(|entry| (entry.pid, entry.start)));
     }
 
     pub(super) fn is_relative(&self, orphan: &Entry) -> bool {
-        (self.is_running() && orphan.group == self.pid) || self.seen.borrow().contains(&(orphan.pid, orphan.start))
+        (self.is_active() && orphan.group == self.pid) || self.seen.borrow().contains(&(orphan.pid, orphan.start))
     }
 
     /// Whether nothing more comes of it.
     fn is_over(&self) -> bool {
-        !self.is_running() && self.piped.as_ref().is_none_or(|piped| piped.lock().is_done)
+        !self.is_active() && self.carrier.as_ref().is_none_or(|carrier| carrier.lock().is_done)
     }
 }
 
@@ -182,22 +155,23 @@ impl<H> State<H> {
         self.prepare_for_children()?;
         self.forget_those_who_are_over();
         let before = self.adopted();
-        let (streams, ends) = Streams::open(&plan)?;
+        let (streams, ends) = Streams::open(&plan, &|path, access| self.open(path, access))?;
         let started = Instant::now();
         let child = self.spawn(&plan, ends)?;
         let has_input = std::mem::replace(&mut plan.stdin, Source::Null) == Source::Pipe;
         let pid = child.pid();
-        let piped = if streams.is_any() { Some(self.carry(streams)) } else { None };
-        let (piped, error) = match piped.transpose() {
-            Ok(piped) => (piped, None),
+        let carrier =
+            streams.is_any().then(|| Carrier::start(streams, self.output.for_thread(self.interrupts().waker()?)));
+        let (carrier, error) = match carrier.transpose() {
+            Ok(carrier) => (carrier, None),
             Err(error) => (None, Some(error)),
         };
         let process = Rc::new(Background {
             pid,
-            kin: Kin { pid, before, is_background: true },
+            kin: Kin { pid, before, start: tree::lookup(pid).map(|entry| entry.start) },
             started,
             child: RefCell::new(child),
-            piped,
+            carrier,
             ended: Cell::new(None),
             fate: Cell::new(Fate::Own),
             ending: RefCell::default(),
@@ -205,6 +179,7 @@ impl<H> State<H> {
             next: Cell::new(None),
             entry: Cell::new(None),
             is_detached: Cell::new(false),
+            has_heirs: Cell::new(false),
             was_waited_for: Cell::new(false),
             sent: RefCell::default(),
             seen: RefCell::default(),
@@ -224,26 +199,13 @@ impl<H> State<H> {
         Ok(process)
     }
 
-    /// Has a thread carry streams.
-    fn carry(&self, streams: Streams) -> io::Result<Piped> {
-        let passage = self.output.for_thread(self.interrupts().waker()?);
-        let (read, control) = descriptor::pipe()?;
-        descriptor::set_nonblocking(&read)?;
-        descriptor::set_nonblocking(&control)?;
-        let shared = Arc::new(Mutex::new(Carried { streams, is_done: false }));
-        let carried = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("output".into());
-        with_all_blocked(|| thread.spawn(move || carry(&carried, &read, &passage)))?;
-        Ok(Piped { shared, control })
-    }
-
     /// Looks at every process in the background: whether it has ended, whether its time is up.
     pub fn look_after(&self) {
         if self.background.borrow().is_empty() {
             return;
         }
         let processes = self.background.borrow().clone();
-        for process in processes.iter().filter(|process| process.is_running()) {
+        for process in processes.iter().filter(|process| process.is_active()) {
             self.look_at(process);
         }
         self.refresh_attention();
@@ -253,7 +215,11 @@ impl<H> State<H> {
         let mut child = process.child.borrow_mut();
         let mut ending = process.ending.borrow_mut();
         if ending.is_none() {
+            if !process.is_running() {
+                return self.look_at_heirs(process);
+            }
             if let Some(ended) = child.try_wait() {
+                self.look_at_heirs(process);
                 return self.has_ended(process, ended);
             }
             let now = Instant::now();
@@ -261,16 +227,19 @@ impl<H> State<H> {
                 (Fate::TimedOut, false)
             } else if self.wants_terminal(&child) {
                 (Fate::WantedTerminal, true)
-            } else if process.piped.as_ref().is_some_and(|piped| piped.lock().streams.is_too_much()) {
+            } else if process.carrier.as_ref().is_some_and(|carrier| carrier.lock().streams.is_too_much()) {
                 (Fate::WroteTooMuch, true)
             } else {
                 return;
             };
             *ending = Some(self.end_process(process, fate, is_kill));
         }
-        while let Some(ending) = ending.as_mut().filter(|_| process.is_running()) {
+        while let Some(ending) = ending.as_mut().filter(|_| process.is_active()) {
             match self.step(ending, &mut child, &process.kin) {
-                Step::Done(ended) => self.has_ended(process, ended),
+                Step::Done(ended) => {
+                    process.has_heirs.set(false);
+                    self.has_ended(process, ended);
+                }
                 Step::Wait(until) => {
                     process.next.set(until);
                     if until.is_none_or(|until| until > Instant::now()) {
@@ -282,7 +251,9 @@ impl<H> State<H> {
     }
 
     fn end_process(&self, process: &Background, fate: Fate, is_kill: bool) -> Ending {
-        process.fate.set(fate);
+        if process.is_running() {
+            process.fate.set(fate);
+        }
         process.deadline.set(None);
         let mut ending = self.ending(Signal::TERM, process.plan.grace);
         if self.in_handler() {
@@ -296,10 +267,31 @@ impl<H> State<H> {
     }
 
     fn has_ended(&self, process: &Background, ended: Ended) {
-        process.ended.set(Some((ended, Instant::now())));
+        if process.is_running() {
+            process.ended.set(Some((ended, Instant::now())));
+        }
         process.next.set(None);
         process.deadline.set(None);
         self.running.borrow_mut().children.retain(|known| *known != process.pid);
+        if !process.has_heirs.get() {
+            self.drop_entry(process);
+        }
+    }
+
+    /// Looks at what a process has left behind: of one that is detached it is let go.
+    fn look_at_heirs(&self, process: &Background) {
+        if process.is_detached.get() {
+            return self.let_go(&process.kin);
+        }
+        let left = self.left_by(&process.kin);
+        process.remember(&left);
+        process.has_heirs.set(!left.is_empty());
+        if left.is_empty() && !process.is_running() {
+            self.drop_entry(process);
+        }
+    }
+
+    fn drop_entry(&self, process: &Background) {
         if let Some(id) = process.entry.take() {
             let entry = self.stack.borrow_mut().take(id);
             drop(entry);
@@ -360,21 +352,21 @@ impl<H> State<H> {
     /// Until when to wait for what a process has written that has ended; `None` if there is nothing to wait for.
     fn output_until(&self, process: &Background) -> Option<Instant> {
         let ended = process.ended_at()?;
-        let carried = process.piped.as_ref()?.lock();
+        let carried = process.carrier.as_ref()?.lock();
         let news = carried.streams.news.map_or(ended, |news| news.max(ended));
         (!carried.is_done).then(|| (news + NO_NEWS).min(ended + LAST_NEWS))
     }
 
     /// Takes what has come, and lets go of what holds the pipes open.
     fn finish_output(&self, process: &Background) {
-        let Some(piped) = &process.piped else { return };
+        let Some(carrier) = &process.carrier else { return };
         let mut pieces = Vec::new();
-        let mut carried = piped.lock();
+        let mut carried = carrier.lock();
         if !carried.is_done {
             carried.streams.finish(&mut |which, bytes| pieces.push((which, bytes.to_vec())));
         }
         drop(carried);
-        piped.nudge();
+        carrier.nudge();
         for (which, bytes) in pieces {
             self.pass_on_slowly(which, &bytes);
         }
@@ -387,14 +379,15 @@ impl<H> State<H> {
     /// As poll(2).
     pub fn stop_processes(&self, processes: &[Rc<Background>]) -> io::Result<()> {
         for process in processes {
+            self.look_at(process);
             let mut ending = process.ending.borrow_mut();
-            if process.is_running() && ending.is_none() && process.child.borrow_mut().try_wait().is_none() {
+            if process.is_active() && ending.is_none() {
                 *ending = Some(self.end_process(process, Fate::Stopped, false));
             }
         }
         loop {
             self.look_after();
-            if processes.iter().all(|process| !process.is_running()) {
+            if processes.iter().all(|process| !process.is_active()) {
                 break;
             }
             if self.in_handler() && self.top_stop().is_some() {
@@ -431,10 +424,10 @@ impl<H> State<H> {
     pub fn detach(&self, process: &Background) {
         process.is_detached.set(true);
         process.deadline.set(None);
-        if let Some(id) = process.entry.take() {
-            let entry = self.stack.borrow_mut().take(id);
-            drop(entry);
+        if process.has_heirs.take() {
+            self.let_go(&process.kin);
         }
+        self.drop_entry(process);
     }
 
     /// The entry of a process has left the exit stack.
@@ -452,13 +445,13 @@ impl<H> State<H> {
     ///
     /// As poll(2).
     pub fn write_to(&self, process: &Background, bytes: &[u8]) -> io::Result<bool> {
-        let Some(piped) = process.piped.as_ref() else { return Ok(false) };
-        let unwritten = piped.lock().streams.write(bytes);
+        let Some(carrier) = process.carrier.as_ref() else { return Ok(false) };
+        let unwritten = carrier.lock().streams.write(bytes);
         if unwritten.is_none() {
             return Ok(false);
         }
-        piped.nudge();
-        while !self.stopped() && self.is_running(process) && piped.lock().streams.unwritten() > MOST_UNWRITTEN {
+        carrier.nudge();
+        while !self.stopped() && self.is_running(process) && carrier.lock().streams.unwritten() > MOST_UNWRITTEN {
             self.block(&[], None)?;
         }
         Ok(true)
@@ -466,9 +459,9 @@ impl<H> State<H> {
 
     /// Ends what feeds a process.
     pub fn close_input(&self, process: &Background) {
-        if let Some(piped) = &process.piped {
-            piped.lock().streams.close_feed();
-            piped.nudge();
+        if let Some(carrier) = &process.carrier {
+            carrier.lock().streams.close_feed();
+            carrier.nudge();
         }
     }
 
@@ -508,7 +501,7 @@ impl<H> State<H> {
         self.look_after();
         self.background.borrow_mut().retain(|process| {
             let is_told = process.is_ok() || process.was_waited_for.get();
-            let holds = process.piped.as_ref().is_some_and(|piped| piped.lock().streams.is_holding());
+            let holds = process.carrier.as_ref().is_some_and(|carrier| carrier.lock().streams.is_holding());
             !(process.is_over() && is_told) || holds
         });
     }
@@ -533,6 +526,10 @@ impl<H> State<H> {
         let title = process.plan.title();
         let how = match (process.fate.get(), ended.signal_name()) {
             (Fate::TimedOut, _) => "timed out".to_string(),
+            (Fate::WantedTerminal, _) => "was killed because it wants the terminal, which it does not have".to_string(),
+            (Fate::WroteTooMuch, _) => {
+                "was killed because it wrote more than the 2 GiB that can be captured".to_string()
+            }
             (_, Some(signal)) => format!("was killed by {signal}"),
             (_, None) => format!("exited with {}", ended.code()),
         };
@@ -553,68 +550,14 @@ impl<H> State<H> {
     ///
     /// Whether there was anything.
     pub fn release_held_of(&self, process: &Background) -> bool {
-        let Some(piped) = &process.piped else { return false };
-        if !piped.lock().streams.is_holding() {
+        let Some(carrier) = &process.carrier else { return false };
+        if !carrier.lock().streams.is_holding() {
             return false;
         }
         self.say(&format!("output of `{}`:", process.plan.title()));
-        let mut carried = piped.lock();
+        let mut carried = carrier.lock();
         carried.streams.release(&mut |which, bytes| self.pass_on_slowly(which, bytes));
         true
-    }
-
-    /// Waits until the process that is no child has ended, or until then.
-    ///
-    /// # Returns
-    ///
-    /// Whether it has.
-    ///
-    /// # Errors
-    ///
-    /// As poll(2).
-    pub fn wait_for_stranger(&self, stranger: &Stranger, until: Option<Instant>) -> io::Result<bool> {
-        while stranger.is_running() {
-            if self.stopped() || until.is_some_and(|until| Instant::now() >= until) {
-                return Ok(false);
-            }
-            self.block_for(&[stranger], until)?;
-        }
-        Ok(true)
-    }
-
-    /// Waits until one of the processes that are no children has ended, or until then, or anything else happens.
-    ///
-    /// # Errors
-    ///
-    /// As poll(2).
-    pub fn block_for(&self, strangers: &[&Stranger], until: Option<Instant>) -> io::Result<()> {
-        let fds: Vec<(BorrowedFd<'_>, Interest)> =
-            strangers.iter().filter_map(|stranger| Some((stranger.descriptor()?, Interest::Readable))).collect();
-        let look = (fds.len() < strangers.len()).then(|| Instant::now() + LOOK_AT_STRANGER);
-        self.block(&fds, [until, look].into_iter().flatten().min())?;
-        Ok(())
-    }
-
-    /// Stops a process that is no child: TERM and CONT, the grace period, KILL.
-    ///
-    /// # Errors
-    ///
-    /// As poll(2) and kill(2).
-    pub fn stop_stranger(&self, stranger: &Stranger) -> io::Result<()> {
-        if !stranger.is_running() {
-            return Ok(());
-        }
-        stranger.signal(Signal::TERM)?;
-        stranger.signal(Signal::CONT)?;
-        let grace = Instant::now().checked_add(self.settings.grace);
-        while stranger.is_running() && self.top_stop().is_none() && grace.is_none_or(|grace| Instant::now() < grace) {
-            self.block_for(&[stranger], grace)?;
-        }
-        if stranger.is_running() && self.top_stop().is_none() {
-            stranger.signal(Signal::KILL)?;
-            self.wait_for_stranger(stranger, None)?;
-        }
-        Ok(())
     }
 }
 
@@ -631,7 +574,7 @@ pub enum Line {
 }
 
 fn next_line(process: &Background, is_over: bool) -> Option<Line> {
-    let carried = process.piped.as_ref().map(Piped::lock);
+    let carried = process.carrier.as_ref().map(Carrier::lock);
     let all = carried.as_ref().and_then(|carried| carried.streams.stdout.as_deref()).unwrap_or_default();
     let rest = &all[process.read.get().min(all.len())..];
     let (line, length) = match rest.iter().position(|byte| *byte == b'\n') {
@@ -642,45 +585,4 @@ fn next_line(process: &Background, is_over: bool) -> Option<Line> {
     };
     process.read.set(process.read.get() + length);
     Some(Line::Text(line.strip_suffix(b"\r").unwrap_or(line).to_vec()))
-}
-
-/// The thread of a process: reads and feeds its streams, and passes on what it says.
-fn carry(shared: &Mutex<Carried>, control: &OwnedFd, passage: &Passage) {
-    let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        let slots = {
-            let mut carried = lock();
-            if !carried.streams.is_read() {
-                carried.is_done = true;
-                passage.wake();
-            }
-            if !carried.streams.is_any() {
-                return;
-            }
-            carried.streams.slots(|_| false)
-        };
-        let mut fds = vec![(control.as_fd(), Interest::Readable)];
-        fds.extend(slots.iter().map(|(_, pipe, interest)| (pipe.as_fd(), *interest)));
-        let Ok(ready) = descriptor::wait(&fds) else { return };
-        if ready[0] {
-            // Emptied; at its end nobody is left who could wait for this.
-            if let Ok(0) = descriptor::read(control, &mut [0; 64]) {
-                return;
-            }
-        }
-        let mut pieces: Vec<(Which, Vec<u8>)> = Vec::new();
-        {
-            let mut carried = lock();
-            for ((slot, ..), _) in slots.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
-                carried.streams.act(*slot, &mut |which, bytes| pieces.push((which, bytes.to_vec())));
-            }
-        }
-        for (which, bytes) in pieces {
-            match which {
-                Which::Stdout => passage.stdout(&bytes),
-                Which::Stderr => passage.stderr(&bytes),
-            }
-        }
-        passage.wake();
-    }
 }

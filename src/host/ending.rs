@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::State;
 use super::family::Kin;
 use super::stop::Stop;
+use super::{State, is_of_impatience};
 use crate::sys::interrupts::Sender;
 use crate::sys::process::{self, Child, Ended, Group};
 use crate::sys::signal::Signal;
@@ -33,10 +33,20 @@ pub(super) struct Ending {
     /// Who was sent the signal. Each is, once.
     told: HashSet<i32>,
     grace: Option<Instant>,
-    /// The impatience of the user that ends the grace period.
-    enough: u32,
+    patience: Patience,
     /// How many looks in a row have found nothing.
     looks: u32,
+}
+
+/// Which press of Ctrl-C ends the grace period.
+#[derive(Debug)]
+enum Patience {
+    /// None: it ends the handler that waits.
+    Endless,
+    /// The one that makes the impatience of the user so great.
+    Until(u32),
+    /// In a script that no signal had stopped when it began, the second that comes.
+    OfScript,
 }
 
 #[derive(Debug)]
@@ -62,7 +72,7 @@ pub(super) enum Step {
 impl Ending {
     /// A press of Ctrl-C does not end the grace period.
     pub(super) fn never_mind_the_user(&mut self) {
-        self.enough = u32::MAX;
+        self.patience = Patience::Endless;
     }
 
     /// Kills what is left.
@@ -82,9 +92,9 @@ impl<H> State<H> {
             _ => (Signal::TERM, Sender::Process),
         };
         // A second INT or QUIT ends the wait; in a handler it is the second already.
-        let is_second = self.in_handler() || signal == Signal::INT || signal == Signal::QUIT;
+        let is_second = self.in_handler() || is_of_impatience(signal);
         let mut ending = self.ending(signal, grace);
-        ending.enough = self.impatience() + if is_second { 1 } else { 2 };
+        ending.patience = Patience::Until(self.impatience() + if is_second { 1 } else { 2 });
         // Of a hangup the kernel tells the leader of the session alone; a clock is the kernel, too.
         ending.is_of_terminal = sender == Sender::Kernel
             && match signal {
@@ -102,8 +112,17 @@ impl<H> State<H> {
             phase: Phase::Begin,
             told: HashSet::new(),
             grace: Instant::now().checked_add(grace),
-            enough: self.impatience() + 1,
+            patience: if self.in_handler() { Patience::Until(self.impatience() + 1) } else { Patience::OfScript },
             looks: 0,
+        }
+    }
+
+    fn is_out_of_patience(&self, ending: &Ending) -> bool {
+        let is_first = |(signal, _)| is_of_impatience(signal);
+        match ending.patience {
+            Patience::Endless => false,
+            Patience::Until(enough) => self.impatience() >= enough,
+            Patience::OfScript => self.impatience() >= if self.ended_by().is_some_and(is_first) { 1 } else { 2 },
         }
     }
 
@@ -164,7 +183,7 @@ impl<H> State<H> {
             return Some(Step::Done(self.settle(child)));
         }
         let now = Instant::now();
-        if ending.grace.is_some_and(|grace| now >= grace) || self.impatience() >= ending.enough {
+        if ending.grace.is_some_and(|grace| now >= grace) || self.is_out_of_patience(ending) {
             return None;
         }
         let again = (ending.looks > 0 && ended).then(|| now + LOOK_AGAIN);

@@ -3,8 +3,8 @@
 //! A process is found by descent, not by its group alone: the host adopts what its descendants leave behind, and
 //! looks again until nothing of the command is left. Where there is no /proc, the group of the command must do.
 //!
-//! An orphan that was adopted tells no more whose it was. It is of the command in the background whose group it has
-//! or among whose descendants it was seen; or else of the one that runs in the foreground.
+//! An orphan that was adopted tells no more whose it was. It is of the process in the background whose group it has
+//! or among whose descendants it was seen; or else of the command that was started last before it.
 
 use std::collections::HashSet;
 
@@ -26,8 +26,8 @@ pub(super) struct Kin {
     pub(super) pid: i32,
     /// What was adopted before it started, and is none of its.
     pub(super) before: Adopted,
-    /// Whether it runs in the background.
-    pub(super) is_background: bool,
+    /// When it started, if that has to be known.
+    pub(super) start: Option<Ticks>,
 }
 
 /// The children that are not reaped yet.
@@ -37,7 +37,9 @@ pub(super) struct Running {
     pub(super) children: Vec<i32>,
     /// Whether ends are watched and orphans adopted.
     pub(super) prepared: bool,
-    /// What commands have left behind that ended well.
+    /// The command that the script waits for, and when it started, if there is another.
+    foreground: Option<(i32, Option<Ticks>)>,
+    /// What commands have left behind that ended by themselves.
     let_go: Adopted,
 }
 
@@ -65,7 +67,7 @@ impl<H> State<H> {
             .filter(|entry| entry.parent == me && !is_command(entry.pid) && self.is_of(entry, kin))
             .copied()
             .collect();
-        let mut roots = vec![child.pid()];
+        let mut roots = if child.is_reaped() { Vec::new() } else { vec![child.pid()] };
         roots.extend(orphans.iter().map(|entry| entry.pid));
         let mut family = tree::descendants(&all, &roots);
         family.extend(orphans);
@@ -79,11 +81,17 @@ impl<H> State<H> {
         if tree::own_children().is_none() {
             return looks >= LOOKS;
         }
-        let orphans = self.orphans();
+        self.left_by(kin).is_empty()
+    }
+
+    /// The orphans that were the command's, and are alive.
+    pub(super) fn left_by(&self, kin: &Kin) -> Vec<Entry> {
+        let mut orphans = self.orphans();
         let Some(session) = orphans.first().and_then(|_| tree::lookup(process::own_pid())).map(|me| me.session) else {
-            return true;
+            return Vec::new();
         };
-        orphans.iter().all(|entry| entry.zombie || entry.session != session || !self.is_of(entry, kin))
+        orphans.retain(|entry| !entry.zombie && entry.session == session && self.is_of(entry, kin));
+        orphans
     }
 
     /// Whether an orphan was the command's.
@@ -94,9 +102,21 @@ impl<H> State<H> {
             return false;
         }
         let background = self.background.borrow();
-        let owner = background.iter().find(|process| process.is_relative(orphan)).map(|process| process.pid());
-        // Of one that nobody knows, the command that is alone can be blamed.
-        owner.map_or(!kin.is_background || running.children.len() == 1, |owner| owner == kin.pid)
+        let relative = background.iter().find(|process| process.is_relative(orphan)).map(|process| process.pid());
+        let is_older = |start: Option<Ticks>| start.is_none_or(|start| start <= orphan.start);
+        let foreground = || running.foreground.filter(|(_, start)| is_older(*start)).map(|(pid, _)| pid);
+        let newest = || {
+            let older = background.iter().filter(|process| process.is_active() && is_older(process.kin().start));
+            older.max_by_key(|process| process.kin().start).map(|process| process.pid())
+        };
+        relative.or_else(foreground).or_else(newest) == Some(kin.pid)
+    }
+
+    /// From now on the script waits for a command, or for none.
+    pub(super) fn set_foreground(&self, pid: Option<i32>) {
+        let is_alone = self.background.borrow().is_empty();
+        let start = |pid| if is_alone { None } else { tree::lookup(pid).map(|entry| entry.start) };
+        self.running.borrow_mut().foreground = pid.map(|pid| (pid, start(pid)));
     }
 
     /// The children of this process that are no commands.
@@ -134,12 +154,12 @@ impl<H> State<H> {
         process::reap_orphans(&|pid| running.children.contains(&pid));
     }
 
-    /// What a command has left behind that has ended well is no other's.
+    /// What a command has left behind that has ended by itself is no other's.
     pub(super) fn let_go(&self, kin: &Kin) {
         if self.background.borrow().is_empty() || !process::has_children() {
             return;
         }
-        let left: Vec<Entry> = self.orphans().into_iter().filter(|entry| self.is_of(entry, kin)).collect();
+        let left = self.left_by(kin);
         let mut running = self.running.borrow_mut();
         running.let_go.retain(|(pid, start)| tree::lookup(*pid).is_some_and(|entry| entry.start == *start));
         running.let_go.extend(left.iter().map(|entry| (entry.pid, entry.start)));

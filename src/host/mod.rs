@@ -5,6 +5,7 @@
 //! of its own; the one on top decides whether the next operation is allowed.
 
 pub mod background;
+mod carrier;
 mod directory;
 mod ending;
 pub mod environment;
@@ -16,6 +17,7 @@ pub mod plan;
 pub mod running;
 pub mod settings;
 pub mod stop;
+mod strangers;
 pub mod streams;
 pub mod traps;
 mod writing;

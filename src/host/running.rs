@@ -1,7 +1,9 @@
 //! Commands that run while the script waits for them.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::State;
@@ -9,7 +11,8 @@ use super::ending::{Ending, Step};
 use super::family::Kin;
 use super::plan::{Fate, Plan};
 use super::streams::{Ends, NoFile, Slot, Streams, Which};
-use crate::sys::descriptor::Interest;
+use crate::sys::descriptor::{self, Access, Interest};
+use crate::sys::interrupts::with_all_blocked;
 use crate::sys::process::{self, Child, Ended, Group, Spawn};
 use crate::sys::signal::Signal;
 use crate::sys::terminal::{self, Terminal};
@@ -88,16 +91,17 @@ impl<H> State<H> {
     pub fn supervise(&self, plan: &Plan) -> Result<Finished, Unstarted> {
         self.prepare_for_children()?;
         let terminal = if plan.group == Group::Shared { Terminal::now() } else { None };
-        let mut kin = Kin { pid: 0, before: self.adopted(), is_background: false };
+        let mut kin = Kin { pid: 0, before: self.adopted(), start: None };
         let mut starts = 0;
         let result = loop {
-            let (mut streams, ends) = Streams::open(plan)?;
+            let (mut streams, ends) = Streams::open(plan, &|path, access| self.open(path, access))?;
             let started = Instant::now();
             let mut child = self.spawn(plan, ends)?;
             if self.in_handler() {
                 child.watch_start();
             }
             kin.pid = child.pid();
+            self.set_foreground(Some(kin.pid));
             let result = self.follow(plan, &mut child, &mut streams, &kin, started);
             self.running.borrow_mut().children.retain(|known| *known != kin.pid);
             starts += 1;
@@ -110,13 +114,38 @@ impl<H> State<H> {
             terminal.restore();
         }
         self.forget_seen();
+        self.let_go(&kin);
+        self.set_foreground(None);
         let (ended, fate, mut streams, took) = result?;
         if !plan.is_ok(ended, fate) || self.top_stop().is_some() {
             streams.release(&mut |which, bytes| self.pass_on_slowly(which, bytes));
         }
         self.flush_passed_on();
-        self.let_go(&kin);
         Ok(Finished { ended, fate, stdout: streams.stdout, stderr: streams.stderr, took })
+    }
+
+    /// Opens a file; a named pipe in a thread, which is left behind when what runs is stopped.
+    pub(super) fn open(&self, path: &Path, access: Access) -> io::Result<OwnedFd> {
+        if !descriptor::is_named_pipe(path) {
+            return descriptor::open(path, access);
+        }
+        let (opened, waker, path) = (Arc::new(Mutex::new(None)), self.interrupts().waker()?, path.to_path_buf());
+        let result = Arc::clone(&opened);
+        let thread = std::thread::Builder::new().name("open".into());
+        with_all_blocked(|| {
+            thread.spawn(move || {
+                let file = descriptor::open(&path, access);
+                *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+                waker.wake();
+            })
+        })?;
+        while !self.stopped() {
+            if let Some(file) = opened.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                return file;
+            }
+            self.block(&[], None)?;
+        }
+        Err(io::ErrorKind::Interrupted.into())
     }
 
     /// Starts the program.
@@ -153,7 +182,7 @@ impl<H> State<H> {
             }
             if let Some(ended) = child.try_wait() {
                 self.read_rest(plan, child, streams, kin)?;
-                return Ok((ended, Fate::Own));
+                return Ok((ended, if streams.is_too_much() { Fate::WroteTooMuch } else { Fate::Own }));
             }
             if self.wants_terminal(child) {
                 break (self.killing(), Fate::WantedTerminal);

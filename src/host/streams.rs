@@ -2,7 +2,6 @@
 //!
 //! All are read and fed at once, as they are ready, so that nothing waits for anything else at any size.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -12,7 +11,7 @@ use std::time::Instant;
 use tempfile::SpooledTempFile;
 
 use super::plan::{Plan, Sink, Source};
-use crate::sys::descriptor::{self, Interest};
+use crate::sys::descriptor::{self, Access, Interest};
 use crate::sys::process::Stream;
 use crate::sys::quiet_write;
 
@@ -81,6 +80,9 @@ pub(super) enum Slot {
     Read(Which),
 }
 
+/// What opens a file: a named pipe may have to be waited for.
+pub(super) type Open<'a> = dyn Fn(&Path, Access) -> io::Result<OwnedFd> + 'a;
+
 /// The host's ends of a command's streams.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
@@ -125,13 +127,17 @@ struct Prefix {
 
 impl Streams {
     /// Makes both ends of the streams of a command.
-    pub(super) fn open(plan: &Plan) -> Result<(Self, Ends), NoFile> {
+    ///
+    /// # Arguments
+    ///
+    /// `open` opens a file of the plan.
+    pub(super) fn open(plan: &Plan, open: &Open<'_>) -> Result<(Self, Ends), NoFile> {
         let mut streams = Self::default();
         let pipe = |stream| descriptor::pipe().map_err(refused(stream, Path::new("a pipe")));
         let stdin = match &plan.stdin {
             Source::Inherit => End::Inherit,
             Source::Null => End::Null,
-            Source::File(path) => End::Descriptor(File::open(path).map_err(refused("stdin", path))?.into()),
+            Source::File(path) => End::Descriptor(open(path, Access::Read).map_err(refused("stdin", path))?),
             source @ (Source::Bytes(_) | Source::Pipe) => {
                 let (theirs, ours) = pipe("stdin")?;
                 descriptor::set_nonblocking(&ours).map_err(refused("stdin", Path::new("a pipe")))?;
@@ -144,7 +150,9 @@ impl Streams {
         let mut end = |which, stream, sink: &Sink| -> Result<End, NoFile> {
             match sink {
                 Sink::Null => Ok(End::Null),
-                Sink::File { path, .. } => open_to_write(path).map(End::Descriptor).map_err(refused(stream, path)),
+                Sink::File { path, .. } => {
+                    open(path, Access::Write).map(End::Descriptor).map_err(refused(stream, path))
+                }
                 Sink::Inherit if plan.name.is_none() && !plan.quiet => Ok(End::Inherit),
                 _ => {
                     let (ours, theirs) = pipe(stream)?;
@@ -419,11 +427,6 @@ impl Held {
 fn copy(fd: impl AsFd) -> Result<End, NoFile> {
     let copied = fd.as_fd().try_clone_to_owned();
     copied.map(End::Descriptor).map_err(|error| NoFile { path: "stdout".into(), stream: "stderr", error })
-}
-
-/// Opens a file to write, as it is.
-fn open_to_write(path: &Path) -> io::Result<OwnedFd> {
-    Ok(OpenOptions::new().write(true).create(true).truncate(false).open(path)?.into())
 }
 
 #[cfg(test)]

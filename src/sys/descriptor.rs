@@ -1,7 +1,10 @@
 //! Reading from descriptors, and waiting for them.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -66,6 +69,31 @@ pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
             result => return result.map_err(io::Error::from),
         }
     }
+}
+
+/// What a file is opened for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// To be read.
+    Read,
+    /// To be written, as it is; it is made if there is none.
+    Write,
+}
+
+/// Opens a file. A named pipe is waited for, until somebody opens its other end. Source: fifo(7).
+///
+/// # Errors
+///
+/// As open(2).
+pub fn open(path: &Path, access: Access) -> io::Result<OwnedFd> {
+    let is_write = access == Access::Write;
+    Ok(File::options().read(!is_write).write(is_write).create(is_write).truncate(false).open(path)?.into())
+}
+
+/// Whether the file is a named pipe.
+#[must_use]
+pub fn is_named_pipe(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|meta| meta.file_type().is_fifo())
 }
 
 /// A pipe that no program inherits.

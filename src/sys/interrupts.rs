@@ -88,17 +88,16 @@ pub fn block_all() {
 
 /// Does something with no signal blocked: a program that is started then has an empty mask.
 pub fn with_none_blocked<T>(run: impl FnOnce() -> T) -> T {
-    let before = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK);
-    let result = run();
-    if let Ok(before) = before {
-        let _ = before.thread_set_mask();
-    }
-    result
+    with_mask(SigSet::empty(), run)
 }
 
 /// Does something with every signal blocked: a thread that is started then takes none, from its first step on.
 pub fn with_all_blocked<T>(run: impl FnOnce() -> T) -> T {
-    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK);
+    with_mask(SigSet::all(), run)
+}
+
+fn with_mask<T>(mask: SigSet, run: impl FnOnce() -> T) -> T {
+    let before = mask.thread_swap_mask(SigmaskHow::SIG_SETMASK);
     let result = run();
     if let Ok(before) = before {
         let _ = before.thread_set_mask();

@@ -172,6 +172,12 @@ impl Child {
         self.ended.is_some() || waitid(Id::Pid(Pid::from_raw(self.pid())), flags) != Ok(WaitStatus::StillAlive)
     }
 
+    /// Whether it was reaped: its number may be another's.
+    #[must_use]
+    pub fn is_reaped(&self) -> bool {
+        self.ended.is_some()
+    }
+
     /// Kills its group in one stroke, which no process that forks escapes. Nothing, if it has no group of its own,
     /// or has been reaped where there is another way.
     pub fn kill_group(&self) {

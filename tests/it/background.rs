@@ -168,8 +168,8 @@ fn wait_any_gives_the_first_that_ends() {
     let script = "let ps = [start([\"sleep\", \"600\"]), start([\"sh\", \"-c\", \"sleep 0.1; exit 2\"]), start([\"sleep\", \"601\"])];
         let first = wait_any(ps); print(first.pid == ps[1].pid); print(first.wait().code); print(ps[0].running);";
     code(script).run().expect(0, "true\n2\ntrue\n");
-    refuses("wait_any([]);", "wait_any: expected an array of processes, not empty, not an empty one");
-    refuses("wait_any([5]);", "wait_any: expected an array of processes, not empty, not one with `5` at 0");
+    refuses("wait_any([]);", "wait_any: expected an array of processes, not an empty array");
+    refuses("wait_any([5]);", "wait_any: expected an array of processes, not an array with `5` at 0");
     refuses("wait_all(start([\"true\"]));", "wait_all: expected an array of processes");
 }
 
@@ -269,4 +269,72 @@ fn a_process_that_hangs_in_its_turn_is_killed_when_its_handler_times_out() {
     output.expect_code(1).expect_error("timed out");
     let pid = output.out().lines().find_map(|line| line.strip_prefix("pid ")?.parse().ok()).expect("it is told");
     expect_gone(&[pid]);
+}
+
+/// Stops what a test has left on purpose, and fails unless it is alive.
+#[track_caller]
+fn end_survivor(pid: i32) {
+    assert!(is_alive(pid), "{pid} was ended");
+    kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it is ours");
+}
+
+/// The process number that a run has printed.
+#[track_caller]
+fn pid_of(output: &crate::harness::Output) -> i32 {
+    output.out().lines().find_map(|line| line.strip_prefix("pid ")?.parse().ok()).expect("it is told")
+}
+
+#[test]
+fn what_a_process_left_behind_is_stopped_in_its_turn() {
+    for how in ["exit 0", "exit 3", "kill -9 $$"] {
+        let script = format!(
+            "let p = start(shell(`sleep 600 & echo $!; {how}`), #{{stdout: \"capture\"}}); print(`pid ${{p.read_line()}}`);
+            while p.running {{ sleep(0.01); }} print(handlers().len()); p.wait(); atexit(print, \"after\");"
+        );
+        let output = code(&script).run();
+        output.expect_code(0);
+        assert!(output.out().ends_with("\n1\nafter\n"), "{output}");
+        expect_gone(&[pid_of(&output)]);
+    }
+}
+
+#[test]
+fn stop_of_a_process_that_has_ended_ends_what_it_left_behind_and_changes_no_result() {
+    let script = "let p = start(shell(`set -m; sleep 600 & echo $!; exit 4`), #{stdout: \"capture\", stderr: \"null\"}); let pid = p.read_line();
+        p.wait(); print(p.stop().code); print(handlers().len()); print(process(parse_int(pid)) == ()); print(`pid ${pid}`);";
+    let output = code(script).run();
+    assert!(output.out().starts_with("4\n0\ntrue\n"), "{output}");
+    expect_gone(&[pid_of(&output)]);
+}
+
+#[test]
+fn what_a_detached_process_left_behind_is_not_taken_for_anothers() {
+    for job in ["", "set -m; "] {
+        let script = format!(
+            "let other = start([\"sleep\", \"600\"]); let p = start(shell(`{job}sleep 601 > /dev/null & echo pid $!; exit 0`), #{{stderr: \"null\"}}).detach();
+            while p.running {{ sleep(0.01); }} other.stop();"
+        );
+        let output = code(&script).run();
+        output.expect_code(0);
+        end_survivor(pid_of(&output));
+    }
+}
+
+#[test]
+fn what_a_command_left_behind_is_not_taken_for_a_processes() {
+    let script =
+        "let other = start([\"sleep\", \"600\"]); sh(`sleep 601 > /dev/null 2>&1 & echo pid $!`); other.stop();";
+    let output = code(script).run();
+    output.expect_code(0);
+    end_survivor(pid_of(&output));
+}
+
+#[test]
+fn the_first_int_after_another_signal_does_not_end_the_grace_period_of_a_stop() {
+    let script = "let p = start(shell(`trap 'echo told' TERM; echo ready; i=0; while [ $i -lt 400000 ]; do i=$((i + 1)); done; echo end`), #{stdout: \"tee\", grace: 60});
+        p.read_line(); p.stop();";
+    let mut live = code(script).start();
+    live.wait_for("told").signal(Signal::SIGTERM);
+    live.wait_for_error("TERM: running 1 exit handler").signal(Signal::SIGINT);
+    live.finish().expect(143, "ready\ntold\nend\n");
 }

@@ -149,3 +149,15 @@ fn a_script_from_stdin_leaves_commands_nothing_to_read() {
     live.write(b"run([\"cat\"]); run([\"cat\"], #{stdin: \"inherit\"}); print(\"end\");\n").close_stdin();
     live.finish().expect(0, "end\n");
 }
+
+#[test]
+fn a_named_pipe_is_waited_for_and_a_signal_ends_the_wait() {
+    let place = Place::new();
+    nix::unistd::mkfifo(&place.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).expect("it is new");
+    let script = "let p = start([\"cat\", \"pipe\"], #{stdout: \"capture\"}); run([\"echo\", \"through\"], #{stdout: #{file: \"pipe\"}}); print(p.wait().stdout);";
+    code(script).cwd(place.path()).run().expect(0, "through\n");
+    let script = "atexit(print, \"cleaned\"); print(\"ready\"); run([\"cat\"], #{stdin: #{file: \"pipe\"}});";
+    let mut live = code(script).cwd(place.path()).start();
+    live.wait_for("ready").signal(nix::sys::signal::Signal::SIGTERM);
+    live.finish().expect(143, "ready\ncleaned\n");
+}

@@ -284,3 +284,81 @@ fn a_job_in_the_background_that_reads_the_terminal_is_stopped_and_goes_on_in_the
     let (status, screen) = terminal.end();
     assert!(status.success() && screen.contains("got line"), "{screen}");
 }
+
+const CTRL_Z: &[u8] = b"\x1a";
+
+#[test]
+fn ctrl_z_suspends_the_command_and_the_host_and_fg_resumes_both() {
+    let place = crate::harness::Place::new();
+    let program = "trap 'echo resumed' CONT; echo ready; while [ ! -e go ]; do sleep 0.05; done; echo command goes on";
+    place.write("script.rhai", format!("sh(`{program}`); print(\"script goes on\");"));
+    // A shell with job control goes on when its job is suspended.
+    let shell = format!("set -m; '{}' script.rhai; echo suspended $?; touch go; fg", stagesh());
+    let mut terminal = Terminal::of(Command::new("bash").args(["-c", &shell]).current_dir(place.path()));
+    terminal.wait_for("ready\r\n").press(CTRL_Z).wait_for("suspended 148");
+    let (status, screen) = terminal.end();
+    assert!(status.success(), "{screen}");
+    let end = screen.split("suspended 148\n").nth(1).expect("it was seen");
+    assert!(end.contains("resumed") && end.ends_with("command goes on\nscript goes on\n"), "{screen}");
+}
+
+#[test]
+fn a_pager_reads_keys_in_a_script() {
+    let mut terminal = Terminal::code("sh(`seq 500 | TERM=vt100 less`); print(\"after\");");
+    terminal.wait_for("\r\n5\r\n").press(b"G").wait_for("500").press(b"q");
+    let (status, screen) = terminal.end();
+    assert!(status.success() && screen.ends_with("after\n"), "{screen}");
+}
+
+#[test]
+fn a_password_prompt_reads_without_echo_and_the_settings_are_back_after_ctrl_c() {
+    let ask = "stty -echo; printf 'Password: '; read p; stty echo; echo; echo got $p";
+    let mut terminal = Terminal::code(&format!("sh(`{ask}`);"));
+    terminal.wait_for("Password: ").press(b"secret\r");
+    let (_, screen) = terminal.end();
+    assert!(screen.ends_with("Password: \ngot secret\n"), "{screen}");
+    // The handler shows the settings that the next program would meet.
+    let mut terminal = Terminal::code(&format!("atexit(run, [\"stty\", \"-a\"], #{{foreground: true}}); sh(`{ask}`);"));
+    terminal.wait_for("Password: ").press(CTRL_C);
+    let (status, screen) = terminal.end();
+    assert!(status.code() == Some(130) && screen.contains(" echo "), "{screen}");
+}
+
+#[test]
+fn a_command_of_a_handler_has_the_terminal_if_it_asks_for_it() {
+    let script = |options: &str| {
+        format!("atexit(run, [\"sh\", \"-c\", \"read x </dev/tty; echo got $x\"], #{{{options}}}); print(\"ready\");")
+    };
+    let mut terminal = Terminal::code(&script("foreground: true"));
+    terminal.wait_for("ready\r\n").press(b"line\r");
+    let (status, screen) = terminal.end();
+    assert!(status.success() && screen.ends_with("got line\n"), "{screen}");
+    let (status, screen) = Terminal::code(&script("")).end();
+    assert!(status.code() == Some(1) && screen.contains("`foreground: true` would give it"), "{screen}");
+}
+
+#[test]
+fn a_command_without_the_terminal_is_not_reached_by_its_keys() {
+    let script = "sh(`trap 'echo by the key' INT; trap 'echo told; exit 0' TERM; echo ready; kill -TERM $PPID; sleep 600 & wait`, #{foreground: false});";
+    let mut terminal = Terminal::code(script);
+    terminal.wait_for("told");
+    let (status, screen) = terminal.end();
+    assert!(status.code() == Some(143) && !screen.contains("by the key"), "{screen}");
+    let script = "let p = start(shell(\"trap 'echo told; exit' TERM; trap 'echo by the key' INT; echo ready; sleep 600 & wait\")); p.wait();";
+    let mut terminal = Terminal::code(script);
+    terminal.wait_for("ready\r\n").press(CTRL_C);
+    let (status, screen) = terminal.end();
+    assert!(status.code() == Some(130) && screen.ends_with("told\n") && !screen.contains("by the key"), "{screen}");
+}
+
+#[test]
+fn a_process_in_the_background_that_wants_the_terminal_is_killed_and_told_of() {
+    let (status, screen) =
+        Terminal::code("let p = start([\"sh\", \"-c\", \"read x </dev/tty\"]); while p.running { sleep(0.01); }").end();
+    assert!(status.success() && screen.contains("was killed because it wants the terminal"), "{screen}");
+    let (status, screen) = Terminal::code("wait_all([start([\"sh\", \"-c\", \"read x </dev/tty\"])]);").end();
+    assert!(
+        status.code() == Some(1) && screen.contains("it wants the terminal, which it does not have here"),
+        "{screen}"
+    );
+}

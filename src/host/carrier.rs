@@ -1,0 +1,95 @@
+//! The thread that carries the streams of a process in the background: it reads and feeds them, and passes on what the
+//! process says, whatever the script does meanwhile.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::output::Passage;
+use super::streams::{Streams, Which};
+use crate::sys::descriptor::{self, Interest};
+use crate::sys::interrupts::with_all_blocked;
+use crate::sys::quiet_write;
+
+/// The streams of a process that a thread carries.
+#[derive(Debug)]
+pub(super) struct Carrier {
+    shared: Arc<Mutex<Carried>>,
+    /// A byte makes the thread look again.
+    control: OwnedFd,
+}
+
+/// What the script and the thread share.
+#[derive(Debug)]
+pub(super) struct Carried {
+    /// The streams.
+    pub(super) streams: Streams,
+    /// Whether all was read and passed on.
+    pub(super) is_done: bool,
+}
+
+impl Carrier {
+    /// Starts the thread.
+    pub(super) fn start(streams: Streams, passage: Passage) -> io::Result<Self> {
+        let (read, control) = descriptor::pipe()?;
+        descriptor::set_nonblocking(&read)?;
+        descriptor::set_nonblocking(&control)?;
+        let shared = Arc::new(Mutex::new(Carried { streams, is_done: false }));
+        let carried = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("output".into());
+        with_all_blocked(|| thread.spawn(move || carry(&carried, &read, &passage)))?;
+        Ok(Self { shared, control })
+    }
+
+    /// The streams, which the thread does not touch meanwhile.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Carried> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the thread look at the streams again.
+    pub(super) fn nudge(&self) {
+        // Full, the pipe has a byte already.
+        let _ = quiet_write::write(self.control.as_fd(), b"n");
+    }
+}
+
+/// The thread of a process: reads and feeds its streams, and passes on what it says.
+fn carry(shared: &Mutex<Carried>, control: &OwnedFd, passage: &Passage) {
+    let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let slots = {
+            let mut carried = lock();
+            if !carried.streams.is_read() {
+                carried.is_done = true;
+                passage.wake();
+            }
+            if !carried.streams.is_any() {
+                return;
+            }
+            carried.streams.slots(|_| false)
+        };
+        let mut fds = vec![(control.as_fd(), Interest::Readable)];
+        fds.extend(slots.iter().map(|(_, pipe, interest)| (pipe.as_fd(), *interest)));
+        let Ok(ready) = descriptor::wait(&fds) else { return };
+        if ready[0] {
+            // Emptied; at its end nobody is left who could wait for this.
+            if let Ok(0) = descriptor::read(control, &mut [0; 64]) {
+                return;
+            }
+        }
+        let mut pieces: Vec<(Which, Vec<u8>)> = Vec::new();
+        {
+            let mut carried = lock();
+            for ((slot, ..), _) in slots.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
+                carried.streams.act(*slot, &mut |which, bytes| pieces.push((which, bytes.to_vec())));
+            }
+        }
+        for (which, bytes) in pieces {
+            match which {
+                Which::Stdout => passage.stdout(&bytes),
+                Which::Stderr => passage.stderr(&bytes),
+            }
+        }
+        passage.wake();
+    }
+}
