@@ -9,6 +9,7 @@ mod check;
 mod commands;
 mod diagnostics;
 mod docs;
+mod example_scripts;
 mod exit_codes;
 mod lexical;
 mod lifecycle;
