@@ -11,6 +11,7 @@ use super::callback::Entry;
 use super::command::{self, Command, START};
 use super::error::{Error, FailedCommand, stopped};
 use super::options::Options;
+use super::record::has_no;
 use super::{Call, Host, Outcome, Room, args};
 use crate::host::background::{Background, Line};
 use crate::host::plan::Fate;
@@ -51,6 +52,9 @@ pub fn register(room: &mut Room<'_>) {
         .register_get("pid", |process: &mut Process| i64::from(process.pid()))
         .register_get("name", |process: &mut Process| process.name())
         .register_get("running", |process: &mut Process| process.is_running())
+        .register_indexer_get(|_: &mut Process, name: ImmutableString| {
+            has_no("the process", &name, &["name", "pid", "running"])
+        })
         .register_fn("to_string", |process: &mut Process| process.text())
         .register_fn("to_debug", |process: &mut Process| process.text());
     method(room.engine, "wait", |process, _| process.wait());
@@ -117,13 +121,10 @@ fn refused(verb: &'static str, action: &str, error: io::Error) -> Error {
     Error::System { verb, action: action.into(), error }
 }
 
-/// The processes of an array, which is not empty.
+/// The processes of an array.
 fn processes(verb: &'static str, engine: &Engine, value: &Dynamic) -> Result<Vec<Process>, Error> {
     let wrong = |given: String| Error::Argument { verb, expected: "an array of processes".into(), given };
     let array = value.read_lock::<Array>().ok_or_else(|| wrong(args::describe(engine, value)))?;
-    if array.is_empty() {
-        return Err(wrong("an empty array".into()));
-    }
     let one = |(index, value): (usize, &Dynamic)| {
         let process = value.read_lock::<Process>().map(|process| process.clone());
         process.ok_or_else(|| wrong(format!("an array with {} at {index}", args::describe(engine, value))))
@@ -133,6 +134,9 @@ fn processes(verb: &'static str, engine: &Engine, value: &Dynamic) -> Result<Vec
 
 fn wait_any(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let processes = processes("wait_any", call.engine(), &given[0])?;
+    if processes.is_empty() {
+        return Err(Error::Words("wait_any", "there is no process in the array: none would ever end".into()).into());
+    }
     super::output::flush(call.host)?;
     loop {
         if call.host.stopped() {

@@ -61,6 +61,16 @@ impl fmt::Display for Debugged<'_> {
     }
 }
 
+/// The error of reading a part that a value of the host does not have.
+///
+/// # Errors
+///
+/// [`Error::UnknownField`].
+pub fn has_no(what: &'static str, name: &str, known: &[&str]) -> Result<Dynamic, Box<EvalAltResult>> {
+    let known = known.iter().map(ToString::to_string).collect();
+    Err(Error::UnknownField { record: what, name: name.to_string(), known }.into())
+}
+
 /// Teaches the engine what a record is.
 pub fn register(engine: &mut Engine) {
     engine

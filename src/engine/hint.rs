@@ -132,7 +132,9 @@ pub(super) fn for_function(name: &str, at: &Place, sources: &Sources) -> Option<
         return None;
     }
     let known = functions.iter().map(String::as_str);
-    let all = known.chain(names::GLOBAL.iter().map(|n| n.name)).chain(standard::FUNCTIONS.iter().map(|(n, _)| *n));
+    let members = names::MEMBERS.iter().map(|(name, _)| *name);
+    let global = names::GLOBAL.iter().map(|known| known.name);
+    let all = known.chain(global).chain(members).chain(standard::FUNCTIONS.iter().map(|(name, _)| *name));
     names::nearest(name, all).map(|nearest| format!("did you mean `{nearest}`?"))
 }
 

@@ -1,5 +1,8 @@
 //! Which signals are trapped, and who decided it.
 
+use std::io;
+
+use super::State;
 use crate::sys::signal::{Signal, SignalSet};
 
 /// The signals that are trapped.
@@ -93,6 +96,62 @@ impl Traps {
             .collect();
         missing.sort_unstable();
         missing
+    }
+}
+
+impl<H> State<H> {
+    /// Traps the signals as well; the first call takes charge.
+    ///
+    /// # Errors
+    ///
+    /// A handler could not be installed.
+    pub fn trap(&self, signals: &[Signal]) -> io::Result<()> {
+        self.change_traps(|traps| traps.trap(signals))
+    }
+
+    /// Gives the signals back, or all of them; the first call takes charge of the five.
+    ///
+    /// # Errors
+    ///
+    /// A handler could not be installed.
+    pub fn untrap(&self, signals: Option<&[Signal]>) -> io::Result<()> {
+        self.change_traps(|traps| traps.untrap(signals))
+    }
+
+    /// The signals that are trapped, in the order of their numbers.
+    #[must_use]
+    pub fn trapped(&self) -> Vec<Signal> {
+        self.traps.borrow().trapped().collect()
+    }
+
+    fn change_traps(&self, change: impl FnOnce(&mut Traps)) -> io::Result<()> {
+        let before = self.traps.borrow().clone();
+        let mut after = before.clone();
+        change(&mut after);
+        for signal in after.trapped().filter(|signal| !before.is_trapped(*signal)) {
+            self.interrupts.catch(signal)?;
+        }
+        for signal in before.trapped().filter(|signal| !after.is_trapped(*signal)) {
+            self.interrupts.release(signal);
+        }
+        // What has come until here belongs to the traps as they were.
+        self.look();
+        *self.traps.borrow_mut() = after;
+        self.warn_of_untrapped();
+        Ok(())
+    }
+
+    pub(super) fn warn_of_untrapped(&self) {
+        if self.traps.borrow().has_nothing_to_say() || self.stack.borrow().is_empty() {
+            return;
+        }
+        let missing = self.traps.borrow_mut().take_warning();
+        if let Some(missing) = missing {
+            let names: Vec<_> = missing.iter().map(|s| s.name()).collect();
+            let (verb, them) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
+            let names = names.join(", ");
+            self.say(&format!("{names} {verb} not trapped any more and would skip the handlers; trap() adds {them}"));
+        }
     }
 }
 

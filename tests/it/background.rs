@@ -168,8 +168,9 @@ fn wait_any_gives_the_first_that_ends() {
     let script = "let ps = [start([\"sleep\", \"600\"]), start([\"sh\", \"-c\", \"sleep 0.1; exit 2\"]), start([\"sleep\", \"601\"])];
         let first = wait_any(ps); print(first.pid == ps[1].pid); print(first.wait().code); print(ps[0].running);";
     code(script).run().expect(0, "true\n2\ntrue\n");
-    refuses("wait_any([]);", "wait_any: expected an array of processes, not an empty array");
+    refuses("wait_any([]);", "wait_any: there is no process in the array");
     refuses("wait_any([5]);", "wait_any: expected an array of processes, not an array with `5` at 0");
+    code("print(wait_all([]));").run().expect(0, "[]\n");
     refuses("wait_all(start([\"true\"]));", "wait_all: expected an array of processes");
 }
 
@@ -337,4 +338,12 @@ fn the_first_int_after_another_signal_does_not_end_the_grace_period_of_a_stop() 
     live.wait_for("told").signal(Signal::SIGTERM);
     live.wait_for_error("TERM: running 1 exit handler").signal(Signal::SIGINT);
     live.finish().expect(143, "ready\ntold\nend\n");
+}
+
+#[test]
+fn a_misspelt_part_or_member_of_a_process_is_told_with_the_nearest() {
+    refuses("start([\"true\"]).runing;", "the process has no `runing` (did you mean `running`?)");
+    refuses("atexit(|| 1).pendin;", "the handler has no `pendin` (did you mean `pending`?)");
+    let output = code("start([\"true\"]).detatch();").run();
+    output.expect_code(1).expect_error("there is no function `detatch`").expect_error("did you mean `detach`?");
 }
