@@ -144,27 +144,35 @@ pub fn set_nonblocking(fd: impl AsFd) -> io::Result<()> {
     fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map(drop).map_err(io::Error::from)
 }
 
+/// What a descriptor is ready for now; `None` if for nothing. One that is closed or cannot be polled is ready, for its
+/// error. A signal that comes meanwhile is no answer: taken for one, it would lead into a write that blocks.
+fn ready_now(fd: BorrowedFd<'_>, flags: PollFlags) -> Option<PollFlags> {
+    let mut fds = [PollFd::new(fd, flags)];
+    loop {
+        match poll(&mut fds, PollTimeout::ZERO) {
+            Err(Errno::EINTR) => {}
+            Ok(0) => return None,
+            _ => return Some(fds[0].revents().unwrap_or(PollFlags::all())),
+        }
+    }
+}
+
 /// Whether the other side is gone: a terminal that was hung up, a pipe without its reader.
 #[must_use]
 pub fn is_hung_up(fd: BorrowedFd<'_>) -> bool {
-    let mut fds = [PollFd::new(fd, PollFlags::empty())];
-    let gone = PollFlags::POLLHUP | PollFlags::POLLERR;
-    matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1..)) && fds[0].revents().is_some_and(|is| is.intersects(gone))
+    ready_now(fd, PollFlags::empty()).is_some_and(|is| is.intersects(PollFlags::POLLHUP | PollFlags::POLLERR))
 }
 
 /// Whether a read would not block.
 #[must_use]
 pub fn is_readable(fd: BorrowedFd<'_>) -> bool {
-    let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
-    !matches!(poll(&mut fds, PollTimeout::ZERO), Ok(0))
+    ready_now(fd, PollFlags::POLLIN).is_some()
 }
 
-/// Whether a write would not block. A descriptor that is closed, or cannot be polled, is written to for its
-/// error.
+/// Whether a write would not block.
 #[must_use]
 pub fn is_writable(fd: BorrowedFd<'_>) -> bool {
-    let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
-    !matches!(poll(&mut fds, PollTimeout::ZERO), Ok(0))
+    ready_now(fd, PollFlags::POLLOUT).is_some()
 }
 
 /// Waits until one of the descriptors is ready; signals wait, too. For threads that take none.

@@ -236,6 +236,20 @@ fn a_reader_of_stderr_that_does_not_read_holds_up_nothing() {
 }
 
 #[test]
+fn a_signal_between_a_look_at_a_reader_and_the_write_blocks_nothing() {
+    let (reader, writer) = stuck();
+    let mut live = code("atexit(|| { print(\"ready\"); for i in 0..4000 { eprint(\"x\"); } });")
+        .start_with(Stdio::piped(), writer);
+    live.wait_for("ready");
+    let deadline = std::time::Instant::now() + crate::harness::WATCHDOG;
+    while !live.has_ended() && std::time::Instant::now() < deadline {
+        live.signal(Signal::SIGTERM);
+    }
+    live.end().expect(143, "ready\n");
+    drop(reader);
+}
+
+#[test]
 fn a_handler_that_waits_for_a_reader_can_be_timed_out() {
     for verb in ["print", "eprint"] {
         let (reader, writer) = stuck();
