@@ -250,13 +250,19 @@ impl Error {
 
     fn fields(&self) -> Map {
         let mut map = Map::new();
-        if let Self::Command(failed) = self {
-            let text = |text: &Option<String>| text.clone().map_or(Dynamic::UNIT, Into::into);
-            map.insert("command".into(), failed.command.clone().into());
-            map.insert("code".into(), i64::from(failed.ended.code()).into());
-            map.insert("signal".into(), failed.ended.signal_name().map_or(Dynamic::UNIT, Into::into));
-            map.insert("stdout".into(), text(&failed.stdout));
-            map.insert("stderr".into(), text(&failed.stderr));
+        match self {
+            Self::Command(failed) => {
+                let text = |text: &Option<String>| text.clone().map_or(Dynamic::UNIT, Into::into);
+                map.insert("command".into(), failed.command.clone().into());
+                map.insert("code".into(), i64::from(failed.ended.code()).into());
+                map.insert("signal".into(), failed.ended.signal_name().map_or(Dynamic::UNIT, Into::into));
+                map.insert("stdout".into(), text(&failed.stdout));
+                map.insert("stderr".into(), text(&failed.stderr));
+            }
+            Self::Unstartable { command, .. } | Self::Spawn { command, .. } | Self::NoFile { command, .. } => {
+                map.insert("command".into(), command.into());
+            }
+            _ => {}
         }
         map
     }

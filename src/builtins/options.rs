@@ -203,11 +203,11 @@ impl Reader<'_> {
     }
 }
 
-/// What an error says of a name that is not known: the nearest, or all of them.
+/// What an error says of a name that is not known: the nearest, and all of them.
 #[must_use]
 pub fn instead(name: &str, known: &[&'static str]) -> String {
-    match names::nearest(name, known.iter().copied()) {
-        Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => format!("there are {}", known.join(", ")),
-    }
+    let nearest = names::nearest(name, known.iter().copied());
+    let nearest = nearest.map_or_else(String::new, |nearest| format!("did you mean `{nearest}`? "));
+    let verb = if known.len() == 1 { "is" } else { "are" };
+    format!("{nearest}there {verb} {}", known.join(", "))
 }

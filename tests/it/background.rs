@@ -182,7 +182,7 @@ fn wait_all_gives_results_in_order_and_has_a_limit() {
     code(script).run().expect(0, "a b\ntimeout: wait_all: `slow` was still running after 0.1 s\nfalse\n");
     refuses(
         "wait_all([start([\"true\"])], #{timout: 1});",
-        "wait_all: there is no option `timout` (did you mean `timeout`?)",
+        "wait_all: there is no option `timout` (did you mean `timeout`? there is timeout)",
     );
 }
 

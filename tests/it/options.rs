@@ -11,12 +11,14 @@ fn refuses(script: &str, message: &str) {
 }
 
 #[test]
-fn an_unknown_option_is_refused_in_every_verb_with_the_nearest() {
+fn an_unknown_option_is_refused_in_every_verb_with_the_nearest_and_all() {
     for verb in ["run", "sh", "capture", "succeeds", "attempt", "start"] {
         let command = if verb == "sh" { "\"true\"" } else { "[\"true\"]" };
         refuses(
             &format!("{verb}({command}, #{{timout: 3}});"),
-            &format!("{verb}: there is no option `timout` (did you mean `timeout`?)"),
+            &format!(
+                "{verb}: there is no option `timout` (did you mean `timeout`? there are cwd, env, foreground, grace"
+            ),
         );
     }
     refuses(
@@ -37,14 +39,17 @@ fn a_wrong_type_is_refused_with_what_is_right() {
         ("env: #{A: \"a\\x00b\"}", "`env.A` is a string"),
         ("stdin: \"tee\"", "`stdin` is \"inherit\", \"null\", #{file: path} or #{text: string or blob}, not"),
         ("stdin: #{text: 5}", "`stdin.text` is a string or a blob, not `5`"),
-        ("stdin: #{txt: \"a\"}", "there is no key of `stdin` `txt` (did you mean `text`?)"),
+        ("stdin: #{txt: \"a\"}", "there is no key of `stdin` `txt` (did you mean `text`? there are file, text)"),
         ("stdin: #{}", "`stdin` is \"inherit\""),
         ("stdin: #{file: \"a\", text: \"b\"}", "`stdin` is \"inherit\""),
         ("stdin: \"pipe\"", "`stdin` is \"inherit\""),
         ("stdout: true", "`stdout` is \"inherit\", \"capture\", \"tee\", \"null\" or #{file: path, append: bool}, not"),
         ("stdout: \"stdout\"", "`stdout` is \"inherit\""),
         ("stdout: #{append: true}", "`stdout` is \"inherit\""),
-        ("stdout: #{file: \"x\", apend: true}", "there is no key of `stdout` `apend` (did you mean `append`?)"),
+        (
+            "stdout: #{file: \"x\", apend: true}",
+            "there is no key of `stdout` `apend` (did you mean `append`? there are file, append)",
+        ),
         ("stderr: #{file: \"x\", append: 1}", "`stderr.append` is true or false, not `1`"),
         ("stderr: 2", "`stderr` is \"inherit\", \"capture\", \"tee\", \"null\", \"stdout\" or"),
         ("timeout: -1", "`timeout` is a number of seconds, at least 0, not `-1`"),
@@ -251,4 +256,13 @@ fn which_finds_what_a_command_would_run() {
         .env("PATH", Some(&path))
         .run()
         .expect(0, &format!("{}\ntrue\ntrue\n", tool.display()));
+}
+
+#[test]
+fn the_error_of_a_command_that_was_not_started_carries_it() {
+    let script = "for options in [#{}, #{stdin: #{file: \"no/file\"}}] {
+            let program = if options == #{} { \"no-such-program\" } else { \"true\" };
+            try { run([program, \"a b\"], options); } catch (error) { print(`${error.kind} ${error.command}`); }
+        }";
+    code(script).run().expect(0, "program no-such-program 'a b'\nsystem true 'a b'\n");
 }

@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use pty_process::blocking::{Command, Pty, open};
 
-use crate::harness::{Collected, WATCHDOG, expect_gone, stagesh, watch};
+use crate::harness::{Collected, Place, WATCHDOG, expect_gone, stagesh, watch};
 
 const CTRL_C: &[u8] = b"\x03";
 const CTRL_BACKSLASH: &[u8] = b"\x1c";
@@ -137,7 +137,7 @@ fn an_interactive_command_reads_the_terminal() {
 #[test]
 fn a_command_of_a_handler_is_shielded_from_ctrl_c() {
     let script = "atexit(shell(`echo begun; trap 'echo cut' INT; read line < \"$1\"; echo whole`, args()[0]));";
-    let place = crate::harness::Place::new();
+    let place = Place::new();
     let fifo = place.path().join("fifo");
     let made = std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo is installed");
     assert!(made.success());
@@ -170,7 +170,7 @@ fn a_handlers_command_has_an_empty_stdin() {
 
 #[test]
 fn a_terminal_that_is_closed_ends_the_script_and_its_handlers_run() {
-    let place = crate::harness::Place::new();
+    let place = Place::new();
     let log = place.path().join("log");
     let script = "atexit(|| sh(`echo cleaned > \"$1\"`, args()[0])); print(\"ready\"); sleep(600);";
     assert_eq!(hang_up(Command::new(stagesh()).args(["-e", script]).arg(&log)), Some(129));
@@ -257,7 +257,7 @@ fn the_settings_of_the_terminal_are_restored_after_a_command() {
 
 #[test]
 fn a_terminal_that_is_closed_tells_the_command_of_a_script_that_leads_the_session() {
-    let place = crate::harness::Place::new();
+    let place = Place::new();
     let log = place.path().join("log");
     let script = "sh(`trap 'echo told > \"$1\"; exit' HUP; echo ready; while :; do sleep 0.05; done`, args()[0]);";
     assert_eq!(hang_up(Command::new(stagesh()).args(["-e", script]).arg(&log)), Some(129));
@@ -289,7 +289,7 @@ const CTRL_Z: &[u8] = b"\x1a";
 
 #[test]
 fn ctrl_z_suspends_the_command_and_the_host_and_fg_resumes_both() {
-    let place = crate::harness::Place::new();
+    let place = Place::new();
     let program = "trap 'echo resumed' CONT; echo ready; while [ ! -e go ]; do sleep 0.05; done; echo command goes on";
     place.write("script.rhai", format!("sh(`{program}`); print(\"script goes on\");"));
     // A shell with job control goes on when its job is suspended.
@@ -308,6 +308,17 @@ fn a_pager_reads_keys_in_a_script() {
     terminal.wait_for("\r\n5\r\n").press(b"G").wait_for("500").press(b"q");
     let (status, screen) = terminal.end();
     assert!(status.success() && screen.ends_with("after\n"), "{screen}");
+}
+
+#[test]
+fn an_editor_edits_in_a_script() {
+    let place = Place::new();
+    let file = place.write("notes", "first line\n");
+    let script = format!("run([\"vi\", \"{0}\"]); print(capture([\"cat\", \"{0}\"]));", file.display());
+    let mut terminal = Terminal::of(Command::new(stagesh()).args(["-e", &script]).env("TERM", "vt100"));
+    terminal.wait_for("first line").press(b"x:wq\r");
+    let (status, screen) = terminal.end();
+    assert!(status.success() && screen.ends_with("irst line\n"), "{screen}");
 }
 
 #[test]
