@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rhai::{Array, Dynamic, Engine, FnPtr, ImmutableString};
+use rhai::{Array, Blob, Dynamic, Engine, FnPtr, ImmutableString};
 
 use super::error::Error;
 use crate::sys::signal::{Signal, SignalError};
@@ -37,6 +37,15 @@ pub fn text(verb: &'static str, engine: &Engine, value: &Dynamic) -> Result<Immu
         expected: "a string".into(),
         given: describe(engine, value),
     })
+}
+
+/// The bytes of a string or a blob; `None` of anything else.
+#[must_use]
+pub fn bytes(value: &Dynamic) -> Option<Vec<u8>> {
+    match value.read_lock::<ImmutableString>() {
+        Some(text) => Some(text.as_bytes().to_vec()),
+        None => value.read_lock::<Blob>().map(|blob| blob.clone()),
+    }
 }
 
 /// A time in seconds, an integer or a float from 0 on.
@@ -96,7 +105,10 @@ pub fn signal(verb: &'static str, engine: &Engine, value: &Dynamic) -> Result<Si
 /// [`Error::Argument`], [`Error::Signal`].
 pub fn trappable(verb: &'static str, engine: &Engine, value: &Dynamic) -> Result<Vec<Signal>, Error> {
     let one = |value: &Dynamic| {
-        let signal = signal(verb, engine, value)?;
+        let signal = signal(verb, engine, value).map_err(|error| match error {
+            Error::Signal(verb, error) => Error::Signal(verb, error.of_trap()),
+            other => other,
+        })?;
         signal.ensure_trappable().map_err(|error| Error::Signal(verb, error))?;
         Ok(signal)
     };

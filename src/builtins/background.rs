@@ -5,7 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, ImmutableString, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, NativeCallContext};
 
 use super::callback::Entry;
 use super::command::{self, Command, START};
@@ -16,7 +16,7 @@ use super::{Call, Host, Outcome, Room, args};
 use crate::host::background::{Background, Line};
 use crate::host::plan::Fate;
 use crate::host::running::Finished;
-use crate::host::streams::Which;
+use crate::sys::descriptor::Which;
 use crate::sys::process::own_pid;
 use crate::sys::signal::Signal;
 use crate::sys::stranger::Stranger;
@@ -34,6 +34,17 @@ enum Kind {
     Started(Rc<Background>),
     /// Any other.
     Stranger(Rc<Stranger>, Instant),
+}
+
+impl PartialEq for Process {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.which, &other.which) {
+            (Kind::Started(one), Kind::Started(other)) => Rc::ptr_eq(one, other),
+            // Of one number there is one process that runs, and one that has ended is of no more use.
+            (Kind::Stranger(one, _), Kind::Stranger(other, _)) => one.pid() == other.pid(),
+            _ => false,
+        }
+    }
 }
 
 /// What a call of a member of a `Process` knows besides it.
@@ -55,6 +66,8 @@ pub fn register(room: &mut Room<'_>) {
         .register_indexer_get(|_: &mut Process, name: ImmutableString| {
             has_no("the process", &name, &["name", "pid", "running"])
         })
+        .register_fn("==", |process: &mut Process, other: Process| *process == other)
+        .register_fn("!=", |process: &mut Process, other: Process| *process != other)
         .register_fn("to_string", |process: &mut Process| process.text())
         .register_fn("to_debug", |process: &mut Process| process.text());
     method(room.engine, "wait", |process, _| process.wait());
@@ -93,8 +106,8 @@ fn start(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
         let (key, expected) = ("foreground".into(), "false for a process in the background".into());
         return Err(Error::Option { verb: "start", key, expected, given: "`true`".into() }.into());
     }
-    let plan = command.plan(call.host, &START, options)?;
-    let started = call.host.start(plan.clone(), |process| Entry::process(call.host, call.context, Rc::clone(process)));
+    let mut plan = command.plan(call.host, &START, options)?;
+    let started = call.host.start(&mut plan, |process| Entry::process(call.host, call.context, Rc::clone(process)));
     let process = started.map_err(|why| command::unstarted(&plan, why))?;
     Ok(Dynamic::from(Process { host: call.host.clone(), which: Kind::Started(process) }))
 }
@@ -129,8 +142,14 @@ fn processes(verb: &'static str, engine: &Engine, value: &Dynamic) -> Result<Vec
         let process = value.read_lock::<Process>().map(|process| process.clone());
         process.ok_or_else(|| wrong(format!("an array with {} at {index}", args::describe(engine, value))))
     };
-    array.iter().enumerate().map(one).collect()
+    let processes: Vec<Process> = array.iter().enumerate().map(one).collect::<Result<_, _>>()?;
+    if processes.iter().any(|process| process.pid() == own_pid()) {
+        return Err(Error::Words(verb, MYSELF.into()));
+    }
+    Ok(processes)
 }
+
+const MYSELF: &str = "the script would wait for itself";
 
 fn wait_any(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let processes = processes("wait_any", call.engine(), &given[0])?;
@@ -143,7 +162,8 @@ fn wait_any(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
             return Err(stopped());
         }
         let ended = processes.iter().filter(|process| !process.is_running());
-        if let Some(first) = ended.min_by_key(|process| process.ended_at()) {
+        // Of one that is no child it is known only that it has ended.
+        if let Some(first) = ended.min_by_key(|process| process.ended_at().unwrap_or_else(Instant::now)) {
             return Ok(Dynamic::from(first.clone()));
         }
         wait_for_news("wait_any", call.host, &processes, None)?;
@@ -170,7 +190,7 @@ fn limit(engine: &Engine, value: &Dynamic) -> Result<Option<Duration>, Error> {
     };
     let known = &["timeout"];
     if let Some(key) = map.keys().find(|key| key.as_str() != known[0]) {
-        return Err(Error::UnknownOption { verb, what: "option", key: key.to_string(), known });
+        return Err(Error::UnknownOption { verb, of: None, key: key.to_string(), known });
     }
     map.get("timeout").map(|limit| args::seconds(verb, engine, limit)).transpose()
 }
@@ -187,9 +207,8 @@ fn wait_all(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
         let (ended, running): (Vec<&Process>, Vec<&Process>) =
             processes.iter().partition(|process| !process.is_running());
         let failed = ended.iter().filter(|process| process.has_failed()).min_by_key(|process| process.ended_at());
-        let error = if let Some(failed) = failed {
-            failed.join()?;
-            Some(failed.failure(false).into())
+        let late = if failed.is_some() {
+            None
         } else if let Some(limit) = limit.filter(|_| until.is_some_and(|until| Instant::now() >= until)) {
             let names: Vec<String> = running.iter().map(|process| format!("`{}`", process.title())).collect();
             let (verb, names) = (if names.len() == 1 { "was" } else { "were" }, names.join(", "));
@@ -198,12 +217,16 @@ fn wait_all(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
         } else {
             None
         };
-        if let Some(error) = error {
+        if failed.is_some() || late.is_some() {
             if let Err(second) = stop_all(call.host, &running) {
                 call.host.complain(&second.to_string());
             }
             ended.iter().for_each(|process| process.set_waited_for());
-            return if call.host.checkpoint() { Err(stopped()) } else { Err(error) };
+            if let Some(failed) = failed {
+                failed.join()?;
+                return Err(failed.failure(false).into());
+            }
+            return if call.host.checkpoint() { Err(stopped()) } else { late.map_or(Ok(Dynamic::UNIT), Err) };
         }
         if running.is_empty() {
             let results = processes.iter().map(Process::wait).collect::<Raised<Array>>()?;
@@ -213,25 +236,27 @@ fn wait_all(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     }
 }
 
+/// Stops processes, all at once.
 fn stop_all(host: &Host, processes: &[&Process]) -> Result<(), Error> {
     let error = |error| refused("stop", "wait", error);
-    let mut started = Vec::new();
-    let mut strangers = Vec::new();
+    let (mut started, mut strangers, mut result) = (Vec::new(), Vec::new(), Ok(()));
     for process in processes {
         match &process.which {
             Kind::Started(process) => started.push(Rc::clone(process)),
-            Kind::Stranger(stranger, _) => strangers.push(stranger),
+            Kind::Stranger(stranger, _) => {
+                match stranger.signal(Signal::TERM).and_then(|_| stranger.signal(Signal::CONT)) {
+                    Ok(_) => strangers.push(&**stranger),
+                    Err(error) => result = Err(refused("stop", &format!("stop {}", stranger.pid()), error)),
+                }
+            }
         }
     }
     host.stop_processes(&started).map_err(error)?;
     for process in &started {
         process.set_waited_for();
     }
-    for stranger in strangers {
-        let why = |error| refused("stop", &format!("stop {}", stranger.pid()), error);
-        host.stop_stranger(stranger).map_err(why)?;
-    }
-    Ok(())
+    host.see_off(&strangers).map_err(error)?;
+    result
 }
 
 /// Stops a process, as its entry on the exit stack does.
@@ -314,7 +339,7 @@ impl Process {
         let has_ended = match &self.which {
             Kind::Started(process) => self.host.wait_for(process).map_err(error)?,
             Kind::Stranger(stranger, _) if stranger.pid() == own_pid() => {
-                return Err(Error::Words("wait", "the script would wait for itself".into()).into());
+                return Err(Error::Words("wait", MYSELF.into()).into());
             }
             Kind::Stranger(stranger, _) => self.host.wait_for_stranger(stranger, None).map_err(error)?,
         };
@@ -355,7 +380,7 @@ impl Process {
                 let failed = command::failure(&process.plan, ended, fate);
                 Error::Command(Box::new(FailedCommand { should_run, stdout, stderr, ..failed }))
             }
-            Kind::Stranger(..) => Error::Words("check", format!("`{}` has ended", self.title())),
+            Kind::Stranger(stranger, _) => Error::Gone { pid: stranger.pid() },
         }
     }
 
@@ -369,10 +394,9 @@ impl Process {
         super::output::flush(&self.host)?;
         let sent = match &self.which {
             Kind::Started(process) => self.host.signal_process(process, signal),
-            Kind::Stranger(stranger, _) if !stranger.is_running() => false,
             Kind::Stranger(stranger, _) => {
                 let error = |error| refused("signal", &format!("signal {}", stranger.pid()), error);
-                stranger.signal(signal).map(|()| true).map_err(error)?
+                stranger.signal(signal).map_err(error)?
             }
         };
         Ok(sent.into())
@@ -381,11 +405,13 @@ impl Process {
     fn detach(&self) -> Outcome {
         let process = self.started("detach")?;
         if process.needs_host() {
-            let why = "what it writes goes through the script: start it with files or \"null\" for stdout and stderr";
+            let why =
+                "what it writes or reads goes through the script: start it with files or \"null\" for its streams";
             return Err(Error::Words("detach", why.into()).into());
         }
-        self.host.detach(process);
-        Ok(Dynamic::from(self.clone()))
+        super::output::flush(&self.host)?;
+        self.host.detach(process).map_err(|error| refused("detach", "wait", error))?;
+        if self.host.checkpoint() { Err(stopped()) } else { Ok(Dynamic::from(self.clone())) }
     }
 
     fn close(&self) -> Outcome {
@@ -409,14 +435,12 @@ impl Process {
     }
 
     fn write(&self, engine: &Engine, text: &Dynamic) -> Outcome {
-        let bytes = if let Some(text) = text.read_lock::<ImmutableString>() {
-            text.as_bytes().to_vec()
-        } else if let Some(blob) = text.read_lock::<Blob>() {
-            blob.clone()
-        } else {
-            let expected = "a string or a blob".into();
-            return Err(Error::Argument { verb: "write", expected, given: args::describe(engine, text) }.into());
+        let wrong = || Error::Argument {
+            verb: "write",
+            expected: "a string or a blob".into(),
+            given: args::describe(engine, text),
         };
+        let bytes = args::bytes(text).ok_or_else(wrong)?;
         let process = self.with_input("write")?;
         super::output::flush(&self.host)?;
         let written = self.host.write_to(process, &bytes).map_err(|error| refused("write", "wait", error))?;

@@ -86,6 +86,12 @@ impl Entry {
         }
     }
 
+    /// Whether it holds values of the script.
+    #[must_use]
+    pub fn is_function(&self) -> bool {
+        matches!(self.target, Target::Function(..))
+    }
+
     /// What reports call it.
     #[must_use]
     pub fn title(&self) -> String {

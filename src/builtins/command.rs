@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, ImmutableString, Map};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, Map};
 
 use super::error::{Error, FailedCommand, stopped};
 use super::options::Options;
@@ -13,7 +13,7 @@ use crate::host::plan::{Fate, Plan, Sink, Source};
 use crate::host::running::{Finished, Unstarted};
 use crate::host::settings::Origin;
 use crate::sys::process::{Ended, Group};
-use crate::sys::program::{self, Unstartable};
+use crate::sys::program;
 use crate::sys::signal::Signal;
 
 /// A program and its words.
@@ -96,8 +96,8 @@ pub fn register(room: &mut Room<'_>) {
 ///
 /// It cannot be started, it failed, or the run is stopped.
 pub fn run(host: &Host, command: &Command) -> Result<(), Box<EvalAltResult>> {
-    let plan = command.plan(host, &RUN, Options::default())?;
-    let finished = execute(host, &plan)?;
+    let mut plan = command.plan(host, &RUN, Options::default())?;
+    let finished = execute(host, &mut plan)?;
     ensure_success(host, &plan, finished).map(drop)
 }
 
@@ -153,7 +153,7 @@ pub fn text(bytes: Vec<u8>) -> String {
 }
 
 /// Runs a command to its end.
-fn execute(host: &Host, plan: &Plan) -> Result<Finished, Box<EvalAltResult>> {
+fn execute(host: &Host, plan: &mut Plan) -> Result<Finished, Box<EvalAltResult>> {
     let finished = host.supervise(plan).map_err(|why| unstarted(plan, why))?;
     if finished.ended == Ended::Killed(Signal::PIPE.number()) && plan.stdout.is_passed_on() {
         host.look_at_stdout();
@@ -200,7 +200,7 @@ impl Command {
             return Err(Error::Argument { verb, expected, given: args::describe(engine, value) });
         };
         let mut words = Vec::with_capacity(array.len());
-        collect(verb, engine, &array, &mut words, "")?;
+        collect(verb, engine, &array, &mut words, &|| "word".into())?;
         if words.is_empty() {
             return Err(Error::Words(verb, "the array is empty: it names no program (sh(\"…\") runs a text)".into()));
         }
@@ -222,7 +222,7 @@ impl Command {
         words.push(word(verb, engine, &Dynamic::from(text), "the text")?);
         // The name by which the shell calls itself in its messages.
         words.push("sh".into());
-        collect(verb, engine, rest, &mut words, "argument ")?;
+        collect(verb, engine, rest, &mut words, &|| "argument".into())?;
         Ok(Self { words })
     }
 
@@ -258,11 +258,11 @@ impl Command {
     ) -> Result<(Plan, Finished), Box<EvalAltResult>> {
         let options = Options::parse(verb.name, call.engine(), given)?;
         if verb.name == "capture" && options.stdout.as_ref().is_some_and(|stdout| !stdout.is_kept()) {
-            let (key, expected) = ("stdout".into(), "\"capture\" or \"tee\", whose text `capture` gives".into());
-            return Err(Error::Option { verb: verb.name, key, expected, given: "another".into() }.into());
+            let why = "`stdout` is \"capture\" or \"tee\": its text is what `capture` gives";
+            return Err(Error::Words(verb.name, why.into()).into());
         }
-        let plan = self.plan(call.host, verb, options)?;
-        let finished = execute(call.host, &plan)?;
+        let mut plan = self.plan(call.host, verb, options)?;
+        let finished = execute(call.host, &mut plan)?;
         Ok((plan, finished))
     }
 
@@ -275,9 +275,7 @@ impl Command {
         let command = self.quoted();
         let refused =
             |why| Error::Unstartable { command: command.clone(), program: self.words[0].to_string_lossy().into(), why };
-        if let Some(path) = options.cwd.as_ref().filter(|path| !path.is_dir()) {
-            return Err(refused(Unstartable::NoDirectory(path.clone())).into());
-        }
+        options.cwd.as_deref().map_or(Ok(()), program::ensure_enterable).map_err(refused)?;
         let path = host.environment.path(&options.env);
         // It is started there: a relative path would be taken twice.
         let directory = options.cwd.as_ref().map(|cwd| host.directory().join(cwd));
@@ -285,7 +283,11 @@ impl Command {
         super::output::flush(host)?;
         if host.settings.trace {
             let line = match &options.cwd {
-                Some(cwd) => format!("+ (cd {} && {command})", quote(cwd.as_os_str())),
+                Some(cwd) => {
+                    let quoted = quote(cwd.as_os_str());
+                    let end_of_options = if quoted.starts_with('-') { "-- " } else { "" };
+                    format!("+ (cd {end_of_options}{quoted} && {command})")
+                }
                 None => format!("+ {command}"),
             };
             host.write_stderr(&format!("{}\n", host.settings.style.command(&line)));
@@ -322,14 +324,14 @@ fn collect(
     engine: &Engine,
     values: &[Dynamic],
     words: &mut Vec<OsString>,
-    place: &str,
+    place: &dyn Fn() -> String,
 ) -> Result<(), Error> {
     for (index, value) in values.iter().enumerate() {
-        let place = if place.is_empty() { format!("word {}", index + 1) } else { format!("{place}{}", index + 1) };
+        let place = || format!("{} {}", place(), index + 1);
         if let Some(inner) = value.read_lock::<Array>() {
-            collect(verb, engine, &inner, words, &format!("{place}, element "))?;
+            collect(verb, engine, &inner, words, &|| format!("{}, element", place()))?;
         } else {
-            words.push(word(verb, engine, value, &place)?);
+            words.push(word_at(verb, engine, value, &place)?);
         }
     }
     Ok(())
@@ -341,18 +343,23 @@ fn collect(
 ///
 /// [`Error::Words`].
 pub fn word(verb: &'static str, engine: &Engine, value: &Dynamic, place: &str) -> Result<OsString, Error> {
-    let bytes = if let Some(text) = value.read_lock::<ImmutableString>() {
-        text.as_bytes().to_vec()
-    } else if let Some(blob) = value.read_lock::<Blob>() {
-        blob.clone()
-    } else if value.is_int() || value.is_float() || value.is_bool() || value.is_char() {
-        value.to_string().into_bytes()
-    } else {
+    word_at(verb, engine, value, &|| place.to_string())
+}
+
+fn word_at(
+    verb: &'static str,
+    engine: &Engine,
+    value: &Dynamic,
+    place: &dyn Fn() -> String,
+) -> Result<OsString, Error> {
+    let is_plain = value.is_int() || value.is_float() || value.is_bool() || value.is_char();
+    let bytes = if is_plain { Some(value.to_string().into_bytes()) } else { args::bytes(value) };
+    let bytes = bytes.ok_or_else(|| {
         let given = args::describe(engine, value);
-        return Err(Error::Words(verb, format!("{place} is {given}, which cannot be a word of a command")));
-    };
+        Error::Words(verb, format!("{} is {given}, which cannot be a word of a command", place()))
+    })?;
     if bytes.contains(&0) {
-        return Err(Error::Words(verb, format!("{place} contains a NUL, which no command can be given")));
+        return Err(Error::Words(verb, format!("{} contains a NUL, which no command can be given", place())));
     }
     Ok(OsString::from_vec(bytes))
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map, Position};
 
 use super::record::Record;
-use crate::host::plan::Fate;
-use crate::host::reason;
+use crate::host::plan::{Fate, how};
+use crate::host::{reason, seconds};
 use crate::sys::process::Ended;
 use crate::sys::program::Unstartable;
 use crate::sys::signal::SignalError;
@@ -98,8 +98,8 @@ pub enum Error {
     UnknownOption {
         /// What was called.
         verb: &'static str,
-        /// Of what: "option", or a key of one.
-        what: &'static str,
+        /// The option whose map has the key.
+        of: Option<String>,
         /// What was given.
         key: String,
         /// What there is.
@@ -126,6 +126,11 @@ pub enum Error {
         what: String,
         /// The limit.
         limit: Duration,
+    },
+    /// A process that should run, and is no child, has ended.
+    Gone {
+        /// Its number.
+        pid: i32,
     },
     /// The system refused something.
     System {
@@ -193,28 +198,21 @@ fn shown(line: &str) -> String {
 
 impl fmt::Display for FailedCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { command, ended, .. } = self;
+        let (command, ended) = (short(&self.command), &self.ended);
         if let Some(name) = &self.name {
             write!(f, "{name}: ")?;
         }
-        match (self.fate, ended.signal_name()) {
-            (Fate::TimedOut, _) => match self.timeout {
-                Some(limit) => write!(f, "`{command}` timed out after {}", seconds(limit))?,
-                None => write!(f, "`{command}` timed out")?,
-            },
-            (Fate::Stopped, _) => write!(f, "`{command}` was stopped")?,
-            (_, Some(signal)) => write!(f, "`{command}` was killed by {signal}")?,
-            (_, None) if self.should_run => write!(f, "`{command}` has ended: it exited with {}", ended.code())?,
-            (_, None) => write!(f, "`{command}` exited with {}", ended.code())?,
+        let how = how(*ended, self.fate, self.timeout);
+        if self.fate == Fate::Own && self.should_run {
+            write!(f, "`{command}` has ended: it {how}")?;
+        } else {
+            write!(f, "`{command}` {how}")?;
         }
-        match self.fate {
-            Fate::WantedTerminal if self.may_have_terminal => f.write_str(
-                ": it wants the terminal, which a command of a handler does not have; `foreground: true` would give it",
-            )?,
-            Fate::WantedTerminal => f.write_str(": it wants the terminal, which it does not have here")?,
-            Fate::WroteTooMuch => f.write_str(": it wrote more than the 2 GiB that can be captured")?,
-            Fate::Own if ended.success() && !self.should_run => f.write_str(", which `ok` does not name")?,
-            _ => {}
+        if self.fate == Fate::WantedTerminal && self.may_have_terminal {
+            f.write_str(" in a handler; `foreground: true` would give it")?;
+        }
+        if self.fate == Fate::Own && ended.success() && !self.should_run {
+            f.write_str(", which `ok` does not name")?;
         }
         if let Some((stream, lines)) = self.last_words() {
             write!(f, "; the end of its {stream}:")?;
@@ -226,10 +224,13 @@ impl fmt::Display for FailedCommand {
     }
 }
 
-/// A time as a sentence has it.
-#[must_use]
-pub fn seconds(time: Duration) -> String {
-    format!("{} s", time.as_secs_f64())
+/// A command as a sentence has it: the whole is in the error's `command`.
+fn short(command: &str) -> String {
+    let mut short: String = command.chars().take(LINE_LENGTH).collect();
+    if short.len() < command.len() {
+        short.push('…');
+    }
+    short
 }
 
 impl Error {
@@ -238,8 +239,9 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Command(failed) if failed.fate == Fate::TimedOut => "timeout",
-            Self::Command(_) => "command",
+            Self::Command(_) | Self::Gone { .. } => "command",
             Self::Late { .. } => "timeout",
+            Self::NoFile { error, .. } if error.kind() == io::ErrorKind::TimedOut => "timeout",
             Self::Unstartable { .. } | Self::Spawn { .. } => "program",
             Self::System { .. } | Self::NoFile { .. } => "system",
             Self::UnknownField { .. } => "field",
@@ -261,6 +263,12 @@ impl Error {
             }
             Self::Unstartable { command, .. } | Self::Spawn { command, .. } | Self::NoFile { command, .. } => {
                 map.insert("command".into(), command.into());
+            }
+            // Whoever catches it asks for the same as of a command.
+            Self::Late { .. } | Self::Gone { .. } => {
+                for name in ["command", "code", "signal", "stdout", "stderr"] {
+                    map.insert(name.into(), Dynamic::UNIT);
+                }
             }
             _ => {}
         }
@@ -295,12 +303,15 @@ impl fmt::Display for Error {
             Self::TooLong(verb) => write!(f, "{verb}: there are more than the 2 GiB that a string holds"),
             Self::Json(why) => write!(f, "parse_json: the text is no JSON: {why}"),
             Self::Unstartable { command, program, why } => {
-                write!(f, "cannot start `{command}`: ")?;
+                write!(f, "cannot start `{}`: ", short(command))?;
                 match why {
                     Unstartable::NotInPath { searched } => {
                         write!(f, "`{program}` was not found in PATH ({})", list_directories(searched))
                     }
                     Unstartable::Missing => write!(f, "`{program}` does not exist"),
+                    Unstartable::Unreachable(why) => {
+                        write!(f, "`{program}` cannot be reached: {}", reason(&(*why).into()))
+                    }
                     Unstartable::Directory => write!(f, "`{program}` is a directory"),
                     Unstartable::NotExecutable(file) => {
                         write!(f, "`{}` is not executable (chmod +x)", file.display())
@@ -312,28 +323,38 @@ impl fmt::Display for Error {
                         let (file, interpreter) = (file.display(), interpreter.display());
                         write!(f, "`{file}` is to be run by `{interpreter}`, which does not exist")
                     }
-                    Unstartable::NoDirectory(path) => {
-                        write!(f, "there is no working directory `{}`", path.display())
+                    Unstartable::NoDirectory(path, why) => {
+                        let why = io::Error::from(*why);
+                        if why.kind() == io::ErrorKind::NotFound {
+                            write!(f, "there is no working directory `{}`", path.display())
+                        } else {
+                            write!(f, "its working directory `{}` is none: {}", path.display(), reason(&why))
+                        }
                     }
                     Unstartable::TooLong => {
                         f.write_str("its words and its environment are longer than the system takes")
                     }
                 }
             }
-            Self::Spawn { command, error } => write!(f, "cannot start `{command}`: {}", reason(error)),
+            Self::Spawn { command, error } => write!(f, "cannot start `{}`: {}", short(command), reason(error)),
             Self::NoFile { command, path, stream, error } => {
                 write!(
                     f,
-                    "cannot start `{command}`: cannot open `{}` for its {stream}: {}",
+                    "cannot start `{}`: cannot open `{}` for its {stream}: {}",
+                    short(command),
                     path.display(),
                     reason(error)
                 )
             }
-            Self::UnknownOption { verb, what, key, known } => {
-                write!(f, "{verb}: there is no {what} `{key}` ({})", super::options::instead(key, known))
+            Self::UnknownOption { verb, of: None, key, known } => {
+                write!(f, "{verb}: there is no option `{key}` ({})", super::options::instead(key, known))
+            }
+            Self::UnknownOption { verb, of: Some(option), key, known } => {
+                write!(f, "{verb}: `{option}` has no key `{key}` ({})", super::options::instead(key, known))
             }
             Self::Option { verb, key, expected, given } => write!(f, "{verb}: `{key}` is {expected}, not {given}"),
             Self::Command(failed) => failed.fmt(f),
+            Self::Gone { pid } => write!(f, "process {pid} has ended"),
             Self::Late { verb, what, limit } => write!(f, "{verb}: {what} after {}", seconds(*limit)),
             Self::System { verb, action, error } => write!(f, "{verb}: cannot {action}: {}", reason(error)),
         }

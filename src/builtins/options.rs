@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rhai::{Array, Blob, Dynamic, Engine, ImmutableString, Map};
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 
 use super::error::Error;
 use super::{args, command, names, process};
@@ -88,7 +88,7 @@ impl Reader<'_> {
             "name" => options.name = Some(self.name(value)?),
             "quiet" => options.quiet = self.bool("quiet", value)?,
             "foreground" => options.foreground = Some(self.bool("foreground", value)?),
-            _ => return Err(self.unknown("option", key, &KEYS)),
+            _ => return Err(self.unknown(None, key, &KEYS)),
         }
         Ok(())
     }
@@ -98,12 +98,17 @@ impl Reader<'_> {
         Error::Option { verb: self.verb, key: key.into(), expected: expected.into(), given }
     }
 
-    fn unknown(&self, what: &'static str, key: &str, known: &'static [&'static str]) -> Error {
-        Error::UnknownOption { verb: self.verb, what, key: key.into(), known }
+    fn contradicted(&self, key: &str, why: &str) -> Error {
+        Error::Words(self.verb, format!("`{key}`: {why}"))
+    }
+
+    fn unknown(&self, of: Option<&str>, key: &str, known: &'static [&'static str]) -> Error {
+        Error::UnknownOption { verb: self.verb, of: of.map(Into::into), key: key.into(), known }
     }
 
     fn path(&self, key: &str, value: &Dynamic) -> Result<PathBuf, Error> {
-        process::path(self.verb, self.engine, value).map_err(|_| self.wrong(key, "a path", value))
+        let expected = "a path, not empty and without a NUL";
+        process::path(self.verb, self.engine, value).map_err(|_| self.wrong(key, expected, value))
     }
 
     fn seconds(&self, key: &str, value: &Dynamic) -> Result<Duration, Error> {
@@ -122,13 +127,10 @@ impl Reader<'_> {
     }
 
     fn statuses(&self, value: &Dynamic) -> Result<Vec<i32>, Error> {
-        let wrong = || self.wrong("ok", "an array of statuses (0 to 255)", value);
-        let array = value.read_lock::<Array>().filter(|array| !array.is_empty()).ok_or_else(wrong)?;
+        let wrong = |value: &Dynamic| self.wrong("ok", "an array of at least one status (0 to 255)", value);
+        let array = value.read_lock::<Array>().filter(|array| !array.is_empty()).ok_or_else(|| wrong(value))?;
         let status = |value: &Dynamic| value.as_int().ok().and_then(|code| u8::try_from(code).ok()).map(i32::from);
-        array
-            .iter()
-            .map(|value| status(value).ok_or_else(|| self.wrong("ok", "an array of statuses (0 to 255)", value)))
-            .collect()
+        array.iter().map(|value| status(value).ok_or_else(|| wrong(value))).collect()
     }
 
     fn environment(&self, value: &Dynamic) -> Result<Changes, Error> {
@@ -138,7 +140,7 @@ impl Reader<'_> {
             let name: &rhai::Identifier = name;
             if name.is_empty() || name.contains(['=', '\0']) {
                 let shown = Dynamic::from(name.to_string());
-                return Err(self.wrong("env", "a map of names, none of them empty or with `=` or a NUL,", &shown));
+                return Err(self.wrong("env", "a map of names, none of them empty or with `=` or a NUL", &shown));
             }
             let key = format!("env.{name}");
             let value = if value.is_unit() { None } else { Some(self.variable(&key, value)?) };
@@ -155,12 +157,18 @@ impl Reader<'_> {
     fn source(&self, value: &Dynamic) -> Result<Source, Error> {
         let expected = if self.verb == "start" { PIPED_INPUTS } else { INPUTS };
         if let Some(map) = value.read_lock::<Map>() {
-            let mut entries = map.iter();
-            return match (entries.next(), entries.next()) {
-                (Some((key, path)), None) if key == "file" => Ok(Source::File(self.path("stdin.file", path)?)),
-                (Some((key, text)), None) if key == "text" => Ok(Source::Bytes(self.bytes("stdin.text", text)?)),
-                (Some((key, _)), None) => Err(self.unknown("key of `stdin`", key, &["file", "text"])),
-                _ => Err(self.wrong("stdin", expected, value)),
+            let known = &["file", "text"];
+            if let Some(unknown) = map.keys().find(|key| !known.contains(&key.as_str())) {
+                return Err(self.unknown(Some("stdin"), unknown, known));
+            }
+            return match (map.get("file"), map.get("text")) {
+                (Some(path), None) => Ok(Source::File(self.path("stdin.file", path)?)),
+                (None, Some(text)) => {
+                    let bytes = args::bytes(text);
+                    bytes.map(Source::Bytes).ok_or_else(|| self.wrong("stdin.text", "a string or a blob", text))
+                }
+                (Some(_), Some(_)) => Err(self.contradicted("stdin", "`file` and `text` exclude each other")),
+                (None, None) => Err(self.contradicted("stdin", "its map has neither `file` nor `text`")),
             };
         }
         match value.read_lock::<ImmutableString>().as_deref().map(ImmutableString::as_str) {
@@ -171,24 +179,12 @@ impl Reader<'_> {
         }
     }
 
-    fn bytes(&self, key: &str, value: &Dynamic) -> Result<Vec<u8>, Error> {
-        if let Some(text) = value.read_lock::<ImmutableString>() {
-            return Ok(text.as_bytes().to_vec());
-        }
-        let blob = value.read_lock::<Blob>().map(|blob| blob.clone());
-        blob.ok_or_else(|| self.wrong(key, "a string or a blob", value))
-    }
-
     fn sink(&self, key: &str, expected: &str, value: &Dynamic) -> Result<Sink, Error> {
         if let Some(map) = value.read_lock::<Map>() {
             if let Some(unknown) = map.keys().find(|name| !matches!(name.as_str(), "file" | "append")) {
-                return Err(self.unknown(
-                    if key == "stdout" { "key of `stdout`" } else { "key of `stderr`" },
-                    unknown,
-                    &["file", "append"],
-                ));
+                return Err(self.unknown(Some(key), unknown, &["file", "append"]));
             }
-            let Some(path) = map.get("file") else { return Err(self.wrong(key, expected, value)) };
+            let Some(path) = map.get("file") else { return Err(self.contradicted(key, "its map has no `file`")) };
             let append = map.get("append").map_or(Ok(false), |append| self.bool(&format!("{key}.append"), append))?;
             return Ok(Sink::File { path: self.path(&format!("{key}.file"), path)?, append });
         }

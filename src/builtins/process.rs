@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use rhai::{Blob, Dynamic, Engine, ImmutableString};
+use rhai::{Dynamic, Engine};
 
 use super::error::{Error, stopped};
 use super::{Call, Outcome, Room, args};
@@ -47,6 +47,13 @@ fn kill(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     {
         return kill_oneself(call, signal);
     }
+    if let Some(signal) = signal
+        && let Some(process) = call.host.find_process(pid)
+    {
+        // As its `signal` does: nobody has to be told of the end that follows.
+        call.host.signal_process(&process, signal);
+        return Ok(Dynamic::UNIT);
+    }
     send(pid, signal).map_err(|error| Error::System { verb: "kill", action: format!("signal {pid}"), error })?;
     Ok(Dynamic::UNIT)
 }
@@ -64,16 +71,10 @@ fn kill_oneself(call: &Call<'_>, signal: Signal) -> Outcome {
 ///
 /// [`Error::Argument`].
 pub fn path(verb: &'static str, engine: &Engine, value: &Dynamic) -> Result<PathBuf, Error> {
-    let bytes = if let Some(text) = value.read_lock::<ImmutableString>() {
-        text.as_bytes().to_vec()
-    } else if let Some(blob) = value.read_lock::<Blob>() {
-        blob.clone()
-    } else {
-        return Err(Error::Argument { verb, expected: "a path".into(), given: args::describe(engine, value) });
-    };
+    let wrong = |given: String| Error::Argument { verb, expected: "a path".into(), given };
+    let bytes = args::bytes(value).ok_or_else(|| wrong(args::describe(engine, value)))?;
     if bytes.is_empty() || bytes.contains(&0) {
-        let given = if bytes.is_empty() { "the empty string" } else { "a path with a NUL" };
-        return Err(Error::Argument { verb, expected: "a path".into(), given: given.into() });
+        return Err(wrong(if bytes.is_empty() { "the empty string" } else { "a path with a NUL" }.into()));
     }
     Ok(PathBuf::from(OsString::from_vec(bytes)))
 }

@@ -29,8 +29,10 @@ fn run_entry(host: &Host, engine: &Engine, level: usize, entry: Entry, ending: O
     {
         tell(host, &entry, Why::Raised(&error));
     }
-    // Dropping a chain of closures recurses, and may be deeper than the stack: the process ends soon.
-    std::mem::forget(entry);
+    if entry.is_function() {
+        // Dropping a chain of closures recurses, and may be deeper than the stack: the process ends soon.
+        std::mem::forget(entry);
+    }
 }
 
 /// Accounts for what stopped a handler, if anything did.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
@@ -91,7 +91,7 @@ impl Job {
     }
 
     fn run_here(self) -> Status {
-        let start = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        let start = crate::sys::descriptor::working_directory();
         let sources = Sources::new(&start);
         let state = match Interrupts::new().and_then(|interrupts| crate::host::Host::new(self.settings, interrupts)) {
             Ok(state) => state,

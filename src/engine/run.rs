@@ -160,6 +160,7 @@ impl Interpreter {
         let _ = self.host.flush();
         loop {
             unwind::run_down_to(&self.host, &self.engine, 0, bottom, outcome);
+            self.host.settle_background();
             if merged(outcome, &self.host) != Status::Code(0) {
                 self.host.release_held();
             }
@@ -167,7 +168,12 @@ impl Interpreter {
                 break;
             }
         }
-        merged(outcome, &self.host)
+        let status = merged(outcome, &self.host);
+        if status != Status::Code(0) {
+            // The end may have failed of what it has written.
+            self.host.release_held();
+        }
+        status
     }
 }
 

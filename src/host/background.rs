@@ -14,15 +14,22 @@ use super::carrier::Carrier;
 use super::ending::{Ending, Step};
 use super::exit_stack::EntryId;
 use super::family::Kin;
-use super::plan::{Fate, Plan, Source};
+use super::plan::{Fate, Plan, Source, how};
 use super::running::{LAST_NEWS, NO_NEWS, Unstarted};
-use super::streams::{Streams, Which};
+use super::streams::Streams;
+use crate::sys::descriptor::Which;
 use crate::sys::process::{Child, Ended, signal_process};
 use crate::sys::signal::Signal;
 use crate::sys::tree::{self, Entry, Ticks};
 
 /// What `write` has taken and the process has not read, beyond which it waits.
 const MOST_UNWRITTEN: usize = 1 << 20;
+
+/// Signals that ask a process to end, however it does.
+const ENDING: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::KILL];
+
+/// When so many were seen, those who are gone are forgotten.
+const MOST_SEEN: usize = 1000;
 
 /// A process in the background.
 #[derive(Debug)]
@@ -107,10 +114,10 @@ impl Background {
         self.has_input
     }
 
-    /// Whether it goes through the host what it says or is told: then it cannot outlive it.
+    /// Whether what it says, or will be told, goes through the host: then it cannot outlive it.
     #[must_use]
     pub fn needs_host(&self) -> bool {
-        self.carrier.as_ref().is_some_and(|carrier| carrier.lock().streams.is_read())
+        self.carrier.as_ref().is_some_and(|carrier| carrier.lock().streams.is_open())
     }
 
     /// From now on nobody has to be told of how it ended.
@@ -132,7 +139,11 @@ impl Background {
     }
 
     pub(super) fn remember(&self, descendants: &[Entry]) {
-        self.seen.borrow_mut().extend(descendants.iter().map(|entry| (entry.pid, entry.start)));
+        let mut seen = self.seen.borrow_mut();
+        seen.extend(descendants.iter().map(|entry| (entry.pid, entry.start)));
+        if seen.len() > MOST_SEEN + descendants.len() {
+            seen.retain(|(pid, start)| tree::lookup(*pid).is_some_and(|entry| entry.start == *start));
+        }
     }
 
     pub(super) fn is_relative(&self, orphan: &Entry) -> bool {
@@ -151,14 +162,20 @@ impl<H> State<H> {
     /// # Errors
     ///
     /// [`Unstarted`].
-    pub fn start(&self, mut plan: Plan, entry: impl FnOnce(&Rc<Background>) -> H) -> Result<Rc<Background>, Unstarted> {
+    pub fn start(
+        &self,
+        plan: &mut Plan,
+        entry: impl FnOnce(&Rc<Background>) -> H,
+    ) -> Result<Rc<Background>, Unstarted> {
         self.prepare_for_children()?;
+        self.spare_dead_readers(plan);
         self.forget_those_who_are_over();
         let before = self.adopted();
-        let (streams, ends) = Streams::open(&plan, &|path, access| self.open(path, access))?;
+        let has_input = plan.stdin == Source::Pipe;
+        let deadline = plan.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let (streams, ends) = Streams::open(plan, &|path, access| self.open(path, access, deadline))?;
         let started = Instant::now();
-        let child = self.spawn(&plan, ends)?;
-        let has_input = std::mem::replace(&mut plan.stdin, Source::Null) == Source::Pipe;
+        let child = self.spawn(plan, ends)?;
         let pid = child.pid();
         let carrier =
             streams.is_any().then(|| Carrier::start(streams, self.output.for_thread(self.interrupts().waker()?)));
@@ -175,7 +192,7 @@ impl<H> State<H> {
             ended: Cell::new(None),
             fate: Cell::new(Fate::Own),
             ending: RefCell::default(),
-            deadline: Cell::new(plan.timeout.and_then(|timeout| started.checked_add(timeout))),
+            deadline: Cell::new(deadline),
             next: Cell::new(None),
             entry: Cell::new(None),
             is_detached: Cell::new(false),
@@ -185,7 +202,7 @@ impl<H> State<H> {
             seen: RefCell::default(),
             has_input,
             read: Cell::new(0),
-            plan,
+            plan: plan.clone(),
         });
         self.background.borrow_mut().push(Rc::clone(&process));
         process.entry.set(Some(self.register(entry(&process))));
@@ -359,16 +376,9 @@ impl<H> State<H> {
 
     /// Takes what has come, and lets go of what holds the pipes open.
     fn finish_output(&self, process: &Background) {
-        let Some(carrier) = &process.carrier else { return };
-        let mut pieces = Vec::new();
-        let mut carried = carrier.lock();
-        if !carried.is_done {
-            carried.streams.finish(&mut |which, bytes| pieces.push((which, bytes.to_vec())));
-        }
-        drop(carried);
-        carrier.nudge();
-        for (which, bytes) in pieces {
-            self.pass_on_slowly(which, &bytes);
+        if let Some(carrier) = &process.carrier {
+            carrier.finish(&mut |which, bytes| self.pass_on(which, bytes));
+            self.flush_passed_on();
         }
     }
 
@@ -420,14 +430,24 @@ impl<H> State<H> {
         true
     }
 
-    /// Takes back that a process is stopped at the end.
-    pub fn detach(&self, process: &Background) {
+    /// Takes back that a process is stopped at the end; waits until it has read the text that it was given.
+    ///
+    /// # Errors
+    ///
+    /// As poll(2).
+    pub fn detach(&self, process: &Background) -> io::Result<()> {
+        if let Some(carrier) = &process.carrier {
+            while !self.stopped() && self.is_running(process) && carrier.lock().streams.unwritten() > 0 {
+                self.block(&[], None)?;
+            }
+        }
         process.is_detached.set(true);
         process.deadline.set(None);
         if process.has_heirs.take() {
             self.let_go(&process.kin);
         }
         self.drop_entry(process);
+        Ok(())
     }
 
     /// The entry of a process has left the exit stack.
@@ -500,40 +520,35 @@ impl<H> State<H> {
     fn forget_those_who_are_over(&self) {
         self.look_after();
         self.background.borrow_mut().retain(|process| {
+            if !process.is_over() {
+                return true;
+            }
             let is_told = process.is_ok() || process.was_waited_for.get();
-            let holds = process.carrier.as_ref().is_some_and(|carrier| carrier.lock().streams.is_holding());
-            !(process.is_over() && is_told) || holds
+            let Some(carrier) = &process.carrier else { return !is_told };
+            // All was read: what is left is the thread, and the pipe that it is told by.
+            carrier.finish(&mut |_, _| ());
+            !is_told || carrier.lock().streams.is_holding()
         });
     }
 
     /// Waits for what processes have written, and names those that failed and that nobody waited for.
-    pub(super) fn settle_background(&self) {
+    pub fn settle_background(&self) {
         self.look_after();
         let processes = self.background.borrow().clone();
         for process in processes.iter().filter(|process| !process.is_detached.get() && !process.is_running()) {
             // What the system refuses here, nobody waits for.
             let _ = self.wait_for_output(process);
             let Some(ended) = process.ended() else { continue };
-            let is_own_doing = process.fate.get() == Fate::Stopped
-                || matches!(ended, Ended::Killed(by) if process.sent.borrow().iter().any(|sent| sent.number() == by));
+            let sent = process.sent.borrow();
+            let asks_to_end = |sent: &Signal| ENDING.contains(sent);
+            let is_killer = |sent: &Signal| matches!(ended, Ended::Killed(by) if sent.number() == by);
+            let is_own_doing =
+                process.fate.get() == Fate::Stopped || sent.iter().any(|sent| asks_to_end(sent) || is_killer(sent));
             if !process.is_ok() && !is_own_doing && !process.was_waited_for.replace(true) {
-                self.complain(&self.obituary(process, ended));
+                let (title, how) = (process.plan.title(), how(ended, process.fate.get(), process.plan.timeout));
+                self.complain(&format!("`{title}` in the background {how}, and nobody waited for it"));
             }
         }
-    }
-
-    fn obituary(&self, process: &Background, ended: Ended) -> String {
-        let title = process.plan.title();
-        let how = match (process.fate.get(), ended.signal_name()) {
-            (Fate::TimedOut, _) => "timed out".to_string(),
-            (Fate::WantedTerminal, _) => "was killed because it wants the terminal, which it does not have".to_string(),
-            (Fate::WroteTooMuch, _) => {
-                "was killed because it wrote more than the 2 GiB that can be captured".to_string()
-            }
-            (_, Some(signal)) => format!("was killed by {signal}"),
-            (_, None) => format!("exited with {}", ended.code()),
-        };
-        format!("`{title}` in the background {how}, and nobody waited for it")
     }
 
     /// Gives out what quiet processes in the background have said.
@@ -542,22 +557,18 @@ impl<H> State<H> {
         for process in &processes {
             self.release_held_of(process);
         }
+        // What cannot be written is told at the end of the run.
+        let _ = self.flush();
     }
 
-    /// Gives out what a quiet process has said.
-    ///
-    /// # Returns
-    ///
-    /// Whether there was anything.
-    pub fn release_held_of(&self, process: &Background) -> bool {
-        let Some(carrier) = &process.carrier else { return false };
-        if !carrier.lock().streams.is_holding() {
-            return false;
-        }
-        self.say(&format!("output of `{}`:", process.plan.title()));
+    /// Gives out what a quiet process has said, and from now on at once what it says.
+    pub fn release_held_of(&self, process: &Background) {
+        let Some(carrier) = &process.carrier else { return };
         let mut carried = carrier.lock();
+        if carried.streams.is_holding() {
+            self.say(&format!("output of `{}`:", process.plan.title()));
+        }
         carried.streams.release(&mut |which, bytes| self.pass_on_slowly(which, bytes));
-        true
     }
 }
 

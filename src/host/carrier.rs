@@ -1,13 +1,14 @@
 //! The thread that carries the streams of a process in the background: it reads and feeds them, and passes on what the
 //! process says, whatever the script does meanwhile.
 
+use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::output::Passage;
-use super::streams::{Streams, Which};
-use crate::sys::descriptor::{self, Interest};
+use super::streams::Streams;
+use crate::sys::descriptor::{self, Interest, Which};
 use crate::sys::interrupts::with_all_blocked;
 use crate::sys::quiet_write;
 
@@ -15,8 +16,8 @@ use crate::sys::quiet_write;
 #[derive(Debug)]
 pub(super) struct Carrier {
     shared: Arc<Mutex<Carried>>,
-    /// A byte makes the thread look again.
-    control: OwnedFd,
+    /// A byte makes the thread look again, the end of the pipe makes it end.
+    control: RefCell<Option<OwnedFd>>,
 }
 
 /// What the script and the thread share.
@@ -38,7 +39,7 @@ impl Carrier {
         let carried = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("output".into());
         with_all_blocked(|| thread.spawn(move || carry(&carried, &read, &passage)))?;
-        Ok(Self { shared, control })
+        Ok(Self { shared, control: RefCell::new(Some(control)) })
     }
 
     /// The streams, which the thread does not touch meanwhile.
@@ -48,8 +49,19 @@ impl Carrier {
 
     /// Makes the thread look at the streams again.
     pub(super) fn nudge(&self) {
-        // Full, the pipe has a byte already.
-        let _ = quiet_write::write(self.control.as_fd(), b"n");
+        if let Some(control) = &*self.control.borrow() {
+            // Full, the pipe has a byte already.
+            let _ = quiet_write::write(control, b"n");
+        }
+    }
+
+    /// Takes what has come, and ends the thread: what holds the streams open is not waited for.
+    pub(super) fn finish(&self, pass: &mut dyn FnMut(Which, &[u8])) {
+        let mut carried = self.lock();
+        carried.streams.finish(pass);
+        carried.is_done = true;
+        drop(carried);
+        self.control.take();
     }
 }
 
@@ -71,25 +83,18 @@ fn carry(shared: &Mutex<Carried>, control: &OwnedFd, passage: &Passage) {
         let mut fds = vec![(control.as_fd(), Interest::Readable)];
         fds.extend(slots.iter().map(|(_, pipe, interest)| (pipe.as_fd(), *interest)));
         let Ok(ready) = descriptor::wait(&fds) else { return };
-        if ready[0] {
-            // Emptied; at its end nobody is left who could wait for this.
-            if let Ok(0) = descriptor::read(control, &mut [0; 64]) {
-                return;
-            }
+        // Emptied; at its end the script waits for nothing more of the process.
+        if ready[0] && descriptor::read(control, &mut [0; 64]).is_ok_and(|count| count == 0) {
+            return;
         }
-        let mut pieces: Vec<(Which, Vec<u8>)> = Vec::new();
         {
+            // What is read later by another thread comes later.
             let mut carried = lock();
             for ((slot, ..), _) in slots.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
-                carried.streams.act(*slot, &mut |which, bytes| pieces.push((which, bytes.to_vec())));
+                carried.streams.act(*slot, &mut |which, bytes| passage.add(which, bytes));
             }
         }
-        for (which, bytes) in pieces {
-            match which {
-                Which::Stdout => passage.stdout(&bytes),
-                Which::Stderr => passage.stderr(&bytes),
-            }
-        }
+        passage.wait_until_written();
         passage.wake();
     }
 }

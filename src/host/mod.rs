@@ -26,7 +26,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::ops::Deref;
 use std::os::fd::BorrowedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -111,8 +111,6 @@ pub struct State<H> {
     seen: Cell<Option<Instant>>,
     running: RefCell<family::Running>,
     background: RefCell<Vec<Rc<Background>>>,
-    /// What commands have written to standard error, and a slow reader has not read.
-    stderr_rest: RefCell<Vec<u8>>,
     has_no_terminal: Cell<bool>,
     /// The environment of commands.
     pub environment: Environment,
@@ -166,7 +164,7 @@ impl<H> Host<H> {
             interrupts.catch(signal)?;
         }
         interrupts.unblock_all();
-        let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        let directory = crate::sys::descriptor::working_directory();
         Ok(Self(Rc::new(State {
             settings,
             output: Output::new(),
@@ -190,7 +188,6 @@ impl<H> Host<H> {
             seen: Cell::new(None),
             running: RefCell::default(),
             background: RefCell::default(),
-            stderr_rest: RefCell::default(),
             has_no_terminal: Cell::new(false),
             environment: Environment::of_this_process(),
         })))
@@ -249,6 +246,8 @@ impl<H> State<H> {
     fn look(&self) {
         if self.interrupts.pending() {
             self.take_signals();
+            // A process in the background may have ended.
+            self.look_after();
         }
         // A reader that is gone is a signal, and does not wait for the next flush.
         if self.output.take_closed() {
@@ -335,6 +334,7 @@ impl<H> State<H> {
 
     /// Looks whether the next operations have more to look at than the signals.
     fn refresh_attention(&self) {
+        self.interrupts.be_prompt(self.background.borrow().iter().any(|process| process.is_running()));
         let has_clock = self.background_alarm().is_some();
         let frames = self.frames.borrow();
         let is_of_frame = frames.len() > 1 || frames.last().is_some_and(|frame| frame.stop.is_some());
@@ -571,7 +571,6 @@ impl<H> State<H> {
     /// Whether it is done.
     pub fn finish(&self) -> bool {
         if self.stack.borrow().is_empty() {
-            self.settle_background();
             self.drain();
         }
         self.look();
@@ -581,6 +580,12 @@ impl<H> State<H> {
         }
         done
     }
+}
+
+/// A time as a sentence has it.
+#[must_use]
+pub fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs_f64())
 }
 
 /// The text of an error of the operating system without its number, in lower case.

@@ -5,11 +5,10 @@
 //! whatever the script does. It is started by the first line that has to wait.
 
 use std::io::{self, IsTerminal};
-use std::os::fd::AsFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::sys::descriptor;
+use crate::sys::descriptor::{self, Which};
 use crate::sys::interrupts::{Waker, with_all_blocked};
 use crate::sys::quiet_write;
 
@@ -40,6 +39,7 @@ impl Fault {
     }
 }
 
+/// What waits to be written on a stream.
 #[derive(Default)]
 struct State {
     buffer: Vec<u8>,
@@ -52,12 +52,47 @@ struct State {
     is_closed: bool,
 }
 
+/// The streams, for every thread that writes. What is added at once stays together.
+#[derive(Default)]
 struct Shared {
-    state: Mutex<State>,
+    stdout: Mutex<State>,
+    stderr: Mutex<State>,
+    /// Tells the thread that writes what is late.
     filled: Condvar,
 }
 
-/// Standard output.
+impl Shared {
+    fn lock(&self, which: Which) -> MutexGuard<'_, State> {
+        let state = match which {
+            Which::Stdout => &self.stdout,
+            Which::Stderr => &self.stderr,
+        };
+        state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds to what waits, and writes what can be written now. What is printed comes before what is said of it.
+    fn add(&self, which: Which, bytes: &[u8]) {
+        if which == Which::Stderr {
+            self.write(Which::Stdout);
+        }
+        let mut state = self.lock(which);
+        if !state.is_closed {
+            state.buffer.extend_from_slice(bytes);
+            drain_or_keep_fault(which, &mut state);
+        }
+    }
+
+    /// Writes what can be written now; a fault is kept for the next who asks.
+    ///
+    /// # Returns
+    ///
+    /// Whether all was written.
+    fn write(&self, which: Which) -> bool {
+        drain_or_keep_fault(which, &mut self.lock(which))
+    }
+}
+
+/// Standard output and standard error.
 pub struct Output {
     shared: Arc<Shared>,
     terminal: bool,
@@ -65,14 +100,10 @@ pub struct Output {
 }
 
 impl Output {
-    /// The standard output of the process.
+    /// Those of the process.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            shared: Arc::new(Shared { state: Mutex::default(), filled: Condvar::new() }),
-            terminal: io::stdout().is_terminal(),
-            thread: std::cell::Cell::new(false),
-        }
+        Self { shared: Arc::default(), terminal: io::stdout().is_terminal(), thread: std::cell::Cell::new(false) }
     }
 
     /// Collects a line.
@@ -82,7 +113,7 @@ impl Output {
     /// Whether it should be written at once: on a terminal, when much was collected, and when nothing was
     /// written for a while, which spares short scripts the thread.
     pub fn print(&self, text: &str, waker: impl FnOnce() -> io::Result<Waker>) -> bool {
-        let mut state = self.lock();
+        let mut state = self.shared.lock(Which::Stdout);
         state.buffer.extend_from_slice(text.as_bytes());
         state.buffer.push(b'\n');
         if self.terminal || state.buffer.len() >= FULL {
@@ -111,19 +142,22 @@ impl Output {
         false
     }
 
-    /// Takes what a command has written, and writes what can be written now.
-    pub fn pass(&self, bytes: &[u8]) {
-        let mut state = self.lock();
-        if !state.is_closed {
-            state.buffer.extend_from_slice(bytes);
-            drain_or_keep_fault(&mut state);
-        }
+    /// Takes what is to be written on a stream, and writes what can be written now.
+    pub fn add(&self, which: Which, bytes: &[u8]) {
+        self.shared.add(which, bytes);
     }
 
-    /// Whether so much is collected that nothing should be added: the reader is slow.
+    /// Whether so much waits that nothing should be added: the reader is slow. Standard error is not collected.
     #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.lock().buffer.len() >= FULL
+    pub fn is_slow(&self, which: Which) -> bool {
+        let waiting = self.waiting(which);
+        if which == Which::Stdout { waiting >= FULL } else { waiting > 0 }
+    }
+
+    /// How much waits to be written.
+    #[must_use]
+    pub fn waiting(&self, which: Which) -> usize {
+        self.shared.lock(which).buffer.len()
     }
 
     /// The same output for another thread, which wakes the first one of a fault.
@@ -132,14 +166,14 @@ impl Output {
         Passage { shared: Arc::clone(&self.shared), waker }
     }
 
-    /// Drops what is collected: its reader does not read.
+    /// Drops what was printed and waits: its reader does not read.
     pub fn clear(&self) {
-        let mut state = self.lock();
+        let mut state = self.shared.lock(Which::Stdout);
         state.buffer.clear();
         state.since = None;
     }
 
-    /// Writes what can be written now.
+    /// Writes what was printed, as far as it can be written now.
     ///
     /// # Returns
     ///
@@ -147,37 +181,37 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// The fault of this write, with which what was collected is dropped; or of one that the thread made.
+    /// The fault of this write, with which what was collected is dropped; or of one that another thread made.
     pub fn write_some(&self) -> Result<bool, Fault> {
-        let mut state = self.lock();
+        let mut state = self.shared.lock(Which::Stdout);
         if let Some(fault) = state.fault.take() {
             return Err(fault);
         }
-        drain(&mut state)
+        drain(Which::Stdout, &mut state)
     }
 
     /// Writes what can be written now; a fault is kept for the next who asks.
-    pub fn try_write(&self) {
-        drain_or_keep_fault(&mut self.lock());
+    ///
+    /// # Returns
+    ///
+    /// Whether all was written.
+    pub fn try_write(&self, which: Which) -> bool {
+        self.shared.write(which)
     }
 
     /// Keeps a fault for the next who asks.
     pub fn keep_fault(&self, fault: Fault) {
-        self.lock().fault.get_or_insert(fault);
+        self.shared.lock(Which::Stdout).fault.get_or_insert(fault);
     }
 
-    /// Whether the thread found that the reader went away; true once.
+    /// Whether a thread found that the reader went away; true once.
     pub fn take_closed(&self) -> bool {
-        let mut state = self.lock();
+        let mut state = self.shared.lock(Which::Stdout);
         let closed = matches!(state.fault, Some(Fault::Closed));
         if closed {
             state.fault = None;
         }
         closed
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -187,7 +221,7 @@ impl Default for Output {
     }
 }
 
-/// Standard output and error for what a command in the background writes: waits for their readers.
+/// Standard output and error for what a command in the background writes.
 #[derive(Clone)]
 pub struct Passage {
     shared: Arc<Shared>,
@@ -195,37 +229,20 @@ pub struct Passage {
 }
 
 impl Passage {
-    /// Writes to standard output, after what was printed.
-    pub fn stdout(&self, bytes: &[u8]) {
-        let lock = || self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut state = lock();
-        if state.is_closed {
-            return;
-        }
-        state.buffer.extend_from_slice(bytes);
-        drain_or_keep_fault(&mut state);
-        while !state.buffer.is_empty() {
-            drop(state);
-            descriptor::wait_writable(io::stdout().as_fd());
-            state = lock();
-            drain_or_keep_fault(&mut state);
-        }
-        if state.fault.is_some() {
-            drop(state);
-            self.waker.wake();
-        }
+    /// Takes what is to be written on a stream, and writes what can be written now.
+    pub fn add(&self, which: Which, bytes: &[u8]) {
+        self.shared.add(which, bytes);
     }
 
-    /// Writes to standard error, after what was printed unless the reader of that is slow.
-    pub fn stderr(&self, bytes: &[u8]) {
-        drain_or_keep_fault(&mut self.shared.state.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut rest = bytes;
-        loop {
-            rest = &rest[write_stderr_some(rest)..];
-            if rest.is_empty() {
-                return;
+    /// Waits for the readers, until all is written.
+    pub fn wait_until_written(&self) {
+        for which in [Which::Stdout, Which::Stderr] {
+            while !self.shared.write(which) {
+                descriptor::wait_writable(which.own());
             }
-            descriptor::wait_writable(io::stderr().as_fd());
+        }
+        if self.shared.lock(Which::Stdout).fault.is_some() {
+            self.waker.wake();
         }
     }
 
@@ -235,24 +252,31 @@ impl Passage {
     }
 }
 
-/// Writes what can be written now; a fault is kept for the next who asks.
-fn drain_or_keep_fault(state: &mut State) {
-    if let Err(fault) = drain(state) {
-        state.fault.get_or_insert(fault);
+/// Writes what can be written now; a fault is kept for the next who asks. That of standard error is no matter: there is
+/// nowhere left to say so.
+fn drain_or_keep_fault(which: Which, state: &mut State) -> bool {
+    match drain(which, state) {
+        Ok(is_all) => is_all,
+        Err(fault) => {
+            if which == Which::Stdout {
+                state.fault.get_or_insert(fault);
+            }
+            true
+        }
     }
 }
 
 /// Writes from the buffer for as long as that does not block.
-fn drain(state: &mut State) -> Result<bool, Fault> {
+fn drain(which: Which, state: &mut State) -> Result<bool, Fault> {
     let mut written = 0;
     let mut result = Ok(true);
     while written < state.buffer.len() {
-        if !descriptor::is_writable(io::stdout().as_fd()) {
+        if !descriptor::is_writable(which.own()) {
             result = Ok(false);
             break;
         }
         let end = state.buffer.len().min(written + CHUNK);
-        match quiet_write::write(io::stdout(), &state.buffer[written..end]) {
+        match quiet_write::write(which.own(), &state.buffer[written..end]) {
             Ok(count) => written += count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {
@@ -273,7 +297,7 @@ fn drain(state: &mut State) -> Result<bool, Fault> {
 
 /// The thread: writes what has waited for long enough.
 fn flush_late(shared: &Shared, waker: &Waker) {
-    let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut state = shared.lock(Which::Stdout);
     loop {
         let Some(since) = state.since else {
             state = shared.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -284,13 +308,13 @@ fn flush_late(shared: &Shared, waker: &Waker) {
             state = shared.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
             continue;
         }
-        match drain(&mut state) {
+        match drain(Which::Stdout, &mut state) {
             Ok(true) => {}
             // The reader is slow: wait for it without the lock, so that the script can go on printing.
             Ok(false) => {
                 drop(state);
-                descriptor::wait_writable(io::stdout().as_fd());
-                state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+                descriptor::wait_writable(Which::Stdout.own());
+                state = shared.lock(Which::Stdout);
             }
             Err(fault) => {
                 state.fault = Some(fault);
@@ -300,34 +324,10 @@ fn flush_late(shared: &Shared, waker: &Waker) {
     }
 }
 
-/// Writes to standard error for as long as that does not block. One that is dead is no matter: there is nowhere
-/// left to say so.
-///
-/// # Returns
-///
-/// How much was dealt with.
-#[must_use]
-pub fn write_stderr_some(bytes: &[u8]) -> usize {
-    let mut written = 0;
-    while written < bytes.len() && descriptor::is_writable(io::stderr().as_fd()) {
-        let end = bytes.len().min(written + CHUNK);
-        match quiet_write::write(io::stderr(), &bytes[written..end]) {
-            Ok(count) => written += count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return written,
-            Err(_) => return bytes.len(),
-        }
-    }
-    written
-}
-
 /// Writes a line to standard error, however long that takes: where no run can be held up.
 pub fn write_stderr(line: &str) {
-    let mut bytes = line.as_bytes();
-    loop {
-        bytes = &bytes[write_stderr_some(bytes)..];
-        if bytes.is_empty() {
-            return;
-        }
-        descriptor::wait_writable(io::stderr().as_fd());
+    let mut state = State { buffer: line.into(), ..State::default() };
+    while !drain_or_keep_fault(Which::Stderr, &mut state) {
+        descriptor::wait_writable(Which::Stderr.own());
     }
 }

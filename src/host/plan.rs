@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::seconds;
 use crate::sys::process::{Ended, Group};
 
 /// Where the standard input of a command comes from.
@@ -104,6 +105,26 @@ pub enum Fate {
     TimedOut,
     /// The script has stopped it.
     Stopped,
+}
+
+/// How a command came to its end, as the rest of a sentence about it.
+#[must_use]
+pub fn how(ended: Ended, fate: Fate, timeout: Option<Duration>) -> String {
+    let how = match (fate, ended.signal_name()) {
+        (Fate::TimedOut, _) => match timeout {
+            Some(limit) => format!("timed out after {}", seconds(limit)),
+            None => "timed out".into(),
+        },
+        (Fate::Stopped, _) => "was stopped".into(),
+        (_, Some(signal)) => format!("was killed by {signal}"),
+        (_, None) => format!("exited with {}", ended.code()),
+    };
+    let why = match fate {
+        Fate::WantedTerminal => ": it wants the terminal, which it does not have",
+        Fate::WroteTooMuch => ": it wrote more than the 2 GiB that can be captured",
+        _ => "",
+    };
+    how + why
 }
 
 impl Plan {

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use super::State;
 use super::ending::{Ending, Step};
 use super::family::Kin;
-use super::plan::{Fate, Plan};
-use super::streams::{Ends, NoFile, Slot, Streams, Which};
-use crate::sys::descriptor::{self, Access, Interest};
+use super::plan::{Fate, Plan, Sink};
+use super::streams::{Ends, NoFile, Slot, Streams};
+use crate::sys::descriptor::{self, Access, Interest, Which};
 use crate::sys::interrupts::with_all_blocked;
 use crate::sys::process::{self, Child, Ended, Group, Spawn};
 use crate::sys::signal::Signal;
@@ -22,9 +22,6 @@ pub(super) const NO_NEWS: Duration = Duration::from_millis(500);
 
 /// And no longer than this, whatever comes.
 pub(super) const LAST_NEWS: Duration = Duration::from_secs(2);
-
-/// A command that is killed by a signal to the host's group before it is in its own is started again, so often.
-const STARTS: u32 = 1000;
 
 /// Why a command was not started, or could not be waited for.
 #[derive(Debug)]
@@ -88,44 +85,49 @@ impl<H> State<H> {
     /// # Errors
     ///
     /// [`Unstarted`].
-    pub fn supervise(&self, plan: &Plan) -> Result<Finished, Unstarted> {
+    pub fn supervise(&self, plan: &mut Plan) -> Result<Finished, Unstarted> {
         self.prepare_for_children()?;
+        self.spare_dead_readers(plan);
+        let deadline = plan.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let (mut streams, ends) = Streams::open(plan, &|path, access| self.open(path, access, deadline))?;
         let terminal = if plan.group == Group::Shared { Terminal::now() } else { None };
-        let mut kin = Kin { pid: 0, before: self.adopted(), start: None };
-        let mut starts = 0;
-        let result = loop {
-            let (mut streams, ends) = Streams::open(plan, &|path, access| self.open(path, access))?;
-            let started = Instant::now();
-            let mut child = self.spawn(plan, ends)?;
-            if self.in_handler() {
-                child.watch_start();
-            }
-            kin.pid = child.pid();
-            self.set_foreground(Some(kin.pid));
-            let result = self.follow(plan, &mut child, &mut streams, &kin, started);
-            self.running.borrow_mut().children.retain(|known| *known != kin.pid);
-            starts += 1;
-            let was_killed = matches!(&result, Ok((Ended::Killed(_), Fate::Own)));
-            if !was_killed || child.has_started() || starts == STARTS || self.top_stop().is_some() {
-                break result.map(|(ended, fate)| (ended, fate, streams, started.elapsed()));
-            }
-        };
+        let before = self.adopted();
+        let started = Instant::now();
+        let mut child = self.spawn(plan, ends)?;
+        let kin = Kin { pid: child.pid(), before, start: None };
+        self.set_foreground(Some(kin.pid));
+        let result = self.follow(plan, &mut child, &mut streams, &kin, deadline);
+        self.running.borrow_mut().children.retain(|known| *known != kin.pid);
         if let Some(terminal) = terminal {
             terminal.restore();
         }
         self.forget_seen();
         self.let_go(&kin);
         self.set_foreground(None);
-        let (ended, fate, mut streams, took) = result?;
+        let (ended, fate, at) = result?;
         if !plan.is_ok(ended, fate) || self.top_stop().is_some() {
             streams.release(&mut |which, bytes| self.pass_on_slowly(which, bytes));
         }
         self.flush_passed_on();
+        let took = at.duration_since(started);
         Ok(Finished { ended, fate, stdout: streams.stdout, stderr: streams.stderr, took })
     }
 
-    /// Opens a file; a named pipe in a thread, which is left behind when what runs is stopped.
-    pub(super) fn open(&self, path: &Path, access: Access) -> io::Result<OwnedFd> {
+    /// In a handler a command does not die of a reader that went away, and the rest of the handler with it: what it
+    /// writes is dropped, as what the handler writes itself.
+    pub(super) fn spare_dead_readers(&self, plan: &mut Plan) {
+        if !self.in_handler() {
+            return;
+        }
+        for (which, sink) in [(Which::Stdout, &mut plan.stdout), (Which::Stderr, &mut plan.stderr)] {
+            if *sink == Sink::Inherit && descriptor::is_hung_up(which.own()) {
+                *sink = Sink::Null;
+            }
+        }
+    }
+
+    /// Opens a file; a named pipe in a thread, which is left behind when what runs is stopped or it is too late.
+    pub(super) fn open(&self, path: &Path, access: Access, until: Option<Instant>) -> io::Result<OwnedFd> {
         if !descriptor::is_named_pipe(path) {
             return descriptor::open(path, access);
         }
@@ -143,36 +145,44 @@ impl<H> State<H> {
             if let Some(file) = opened.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 return file;
             }
-            self.block(&[], None)?;
+            if until.is_some_and(|until| Instant::now() >= until) {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            self.block(&[], until)?;
         }
         Err(io::ErrorKind::Interrupted.into())
     }
 
     /// Starts the program.
     pub(super) fn spawn(&self, plan: &Plan, ends: Ends) -> io::Result<Child> {
-        let child = Child::spawn(&Spawn {
+        let child = Child::spawn(Spawn {
             program: &plan.program,
             words: &plan.words,
             env: plan.env.as_deref(),
             directory: plan.directory.as_deref(),
             group: plan.group,
-            stdin: ends.stdin.stream(),
-            stdout: ends.stdout.stream(),
-            stderr: ends.stderr.stream(),
+            is_shielded: self.in_handler(),
+            stdin: ends.stdin,
+            stdout: ends.stdout,
+            stderr: ends.stderr,
         })?;
         self.running.borrow_mut().children.push(child.pid());
         Ok(child)
     }
 
+    /// Waits for the end of a command, or brings it about.
+    ///
+    /// # Returns
+    ///
+    /// How it ended, what the host has done to it, and when.
     fn follow(
         &self,
         plan: &Plan,
         child: &mut Child,
         streams: &mut Streams,
         kin: &Kin,
-        started: Instant,
-    ) -> io::Result<(Ended, Fate)> {
-        let deadline = plan.timeout.and_then(|timeout| started.checked_add(timeout));
+        deadline: Option<Instant>,
+    ) -> io::Result<(Ended, Fate, Instant)> {
         let (mut ending, fate) = loop {
             // The order matters: the wait takes the news of a death, the look at the child comes after it. The first
             // wait comes first, because until then the command has the processor to itself.
@@ -181,8 +191,9 @@ impl<H> State<H> {
                 break (self.ending_by_stop(plan.grace), Fate::Own);
             }
             if let Some(ended) = child.try_wait() {
+                let at = Instant::now();
                 self.read_rest(plan, child, streams, kin)?;
-                return Ok((ended, if streams.is_too_much() { Fate::WroteTooMuch } else { Fate::Own }));
+                return Ok((ended, if streams.is_too_much() { Fate::WroteTooMuch } else { Fate::Own }, at));
             }
             if self.wants_terminal(child) {
                 break (self.killing(), Fate::WantedTerminal);
@@ -195,7 +206,7 @@ impl<H> State<H> {
             }
         };
         let ended = self.end(&mut ending, child, streams, kin)?;
-        Ok((ended, fate))
+        Ok((ended, fate, Instant::now()))
     }
 
     fn killing(&self) -> Ending {
@@ -224,20 +235,22 @@ impl<H> State<H> {
 
     /// The command has ended; what it left behind may hold its pipes open.
     fn read_rest(&self, plan: &Plan, child: &mut Child, streams: &mut Streams, kin: &Kin) -> io::Result<()> {
+        if !streams.is_read() {
+            return Ok(());
+        }
         let end = Instant::now() + LAST_NEWS;
         let mut until = end.min(Instant::now() + NO_NEWS);
-        while streams.is_read() && Instant::now() < until && !streams.is_too_much() {
+        while streams.is_read() && Instant::now() < until && !streams.is_too_much() && !self.stopped() {
             let before = streams.news;
             self.pump(streams, Some(until))?;
-            if self.stopped() {
-                self.end(&mut self.ending_by_stop(plan.grace), child, streams, kin)?;
-                break;
-            }
             if streams.news != before {
                 until = end.min(Instant::now() + NO_NEWS);
             }
         }
         streams.finish(&mut |which, bytes| self.pass_on(which, bytes));
+        if self.stopped() {
+            self.end(&mut self.ending_by_stop(plan.grace), child, streams, kin)?;
+        }
         Ok(())
     }
 
@@ -247,21 +260,19 @@ impl<H> State<H> {
             self.block(&[], until)?;
             return Ok(());
         }
-        let is_slow = [self.output.is_full(), !self.stderr_rest.borrow().is_empty()];
-        let slots = streams.slots(|which| is_slow[usize::from(which == Which::Stderr)]);
-        let (stdout, stderr) = (io::stdout(), io::stderr());
+        let slow: Vec<Which> =
+            [Which::Stdout, Which::Stderr].into_iter().filter(|which| self.output.is_slow(*which)).collect();
+        let slots = streams.slots(|which| slow.contains(&which));
         let mut fds: Vec<_> = slots.iter().map(|(_, pipe, interest)| (pipe.as_fd(), *interest)).collect();
-        fds.extend(is_slow[0].then_some((stdout.as_fd(), Interest::Writable)));
-        fds.extend(is_slow[1].then_some((stderr.as_fd(), Interest::Writable)));
+        fds.extend(slow.iter().map(|which| (which.own(), Interest::Writable)));
         let ready = self.block(&fds, until)?;
         let acting: Vec<Slot> = slots.iter().zip(&ready).filter(|(_, ready)| **ready).map(|((s, ..), _)| *s).collect();
         drop(slots);
         for slot in acting {
             streams.act(slot, &mut |which, bytes| self.pass_on(which, bytes));
         }
-        if is_slow != [false, false] {
-            self.output.try_write();
-            self.pass_on(Which::Stderr, &[]);
+        for which in slow {
+            self.output.try_write(which);
         }
         Ok(())
     }

@@ -45,25 +45,25 @@ impl<H> State<H> {
         Ok(())
     }
 
-    /// Stops a process that is no child: TERM and CONT, the grace period, KILL.
+    /// Waits until processes that are no children, and were asked to end, have ended: the grace period, KILL. What runs
+    /// may be stopped meanwhile: then they are left to themselves.
     ///
     /// # Errors
     ///
     /// As poll(2) and kill(2).
-    pub fn stop_stranger(&self, stranger: &Stranger) -> io::Result<()> {
-        if !stranger.is_running() {
-            return Ok(());
-        }
-        stranger.signal(Signal::TERM)?;
-        stranger.signal(Signal::CONT)?;
+    pub fn see_off(&self, strangers: &[&Stranger]) -> io::Result<()> {
         let grace = Instant::now().checked_add(self.settings.grace);
-        while stranger.is_running() && self.top_stop().is_none() && grace.is_none_or(|grace| Instant::now() < grace) {
-            self.block_for(&[stranger], grace)?;
+        let mut is_killed = false;
+        loop {
+            let running: Vec<&Stranger> = strangers.iter().copied().filter(|stranger| stranger.is_running()).collect();
+            if running.is_empty() || self.stopped() {
+                return Ok(());
+            }
+            if !is_killed && grace.is_some_and(|grace| Instant::now() >= grace) {
+                running.iter().try_for_each(|stranger| stranger.signal(Signal::KILL).map(drop))?;
+                is_killed = true;
+            }
+            self.block_for(&running, grace.filter(|_| !is_killed))?;
         }
-        if stranger.is_running() && self.top_stop().is_none() {
-            stranger.signal(Signal::KILL)?;
-            self.wait_for_stranger(stranger, None)?;
-        }
-        Ok(())
     }
 }

@@ -11,7 +11,8 @@ use std::time::Instant;
 use tempfile::SpooledTempFile;
 
 use super::plan::{Plan, Sink, Source};
-use crate::sys::descriptor::{self, Access, Interest};
+use super::running::Unstarted;
+use crate::sys::descriptor::{self, Access, Interest, Which};
 use crate::sys::process::Stream;
 use crate::sys::quiet_write;
 
@@ -21,17 +22,11 @@ pub const MOST_CAPTURED: usize = 1 << 31;
 /// What is read and written at once: what a pipe holds. Source: pipe(7).
 const PIECE: usize = 64 * 1024;
 
+/// So many of them a pipe holds at most, if its writer has made it larger. Source: `F_SETPIPE_SZ`, fcntl(2).
+const MOST_PIECES: usize = 16;
+
 /// What is held back beyond this is held on disk.
 const HELD_IN_MEMORY: usize = 1 << 20;
-
-/// One of the two streams that a command writes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Which {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
 
 /// A file of a command that could not be opened.
 #[derive(Debug)]
@@ -49,28 +44,11 @@ fn refused(stream: &'static str, path: &Path) -> impl Fn(io::Error) -> NoFile + 
     move |error| NoFile { path: path.clone(), stream, error }
 }
 
-/// The command's end of a stream.
-pub(super) enum End {
-    Inherit,
-    Null,
-    Descriptor(OwnedFd),
-}
-
-impl End {
-    pub(super) fn stream(&self) -> Stream<'_> {
-        match self {
-            Self::Inherit => Stream::Inherit,
-            Self::Null => Stream::Null,
-            Self::Descriptor(fd) => Stream::Descriptor(fd.as_fd()),
-        }
-    }
-}
-
 /// The command's ends of its streams. To be dropped once it is started, or no pipe ends.
 pub(super) struct Ends {
-    pub(super) stdin: End,
-    pub(super) stdout: End,
-    pub(super) stderr: End,
+    pub(super) stdin: Stream,
+    pub(super) stdout: Stream,
+    pub(super) stderr: Stream,
 }
 
 /// What could be done now.
@@ -130,55 +108,55 @@ impl Streams {
     ///
     /// # Arguments
     ///
-    /// `open` opens a file of the plan.
-    pub(super) fn open(plan: &Plan, open: &Open<'_>) -> Result<(Self, Ends), NoFile> {
+    /// What feeds the command is taken from the plan; `open` opens a file of it.
+    pub(super) fn open(plan: &mut Plan, open: &Open<'_>) -> Result<(Self, Ends), Unstarted> {
         let mut streams = Self::default();
-        let pipe = |stream| descriptor::pipe().map_err(refused(stream, Path::new("a pipe")));
-        let stdin = match &plan.stdin {
-            Source::Inherit => End::Inherit,
-            Source::Null => End::Null,
-            Source::File(path) => End::Descriptor(open(path, Access::Read).map_err(refused("stdin", path))?),
-            source @ (Source::Bytes(_) | Source::Pipe) => {
-                let (theirs, ours) = pipe("stdin")?;
-                descriptor::set_nonblocking(&ours).map_err(refused("stdin", Path::new("a pipe")))?;
-                let bytes = if let Source::Bytes(bytes) = source { bytes.clone() } else { Vec::new() };
-                let is_all = *source != Source::Pipe;
-                streams.feed = Some(Feed { pipe: Arc::new(ours), bytes, written: 0, is_all });
-                End::Descriptor(theirs)
-            }
+        let stdin = match std::mem::replace(&mut plan.stdin, Source::Null) {
+            Source::Inherit => Stream::Inherit,
+            Source::Null => Stream::Null,
+            Source::File(path) => Stream::Descriptor(open(&path, Access::Read).map_err(refused("stdin", &path))?),
+            Source::Bytes(bytes) => streams.feed_with(bytes, true)?,
+            Source::Pipe => streams.feed_with(Vec::new(), false)?,
         };
-        let mut end = |which, stream, sink: &Sink| -> Result<End, NoFile> {
+        let mut end = |which: Which, sink: &Sink| -> Result<Stream, Unstarted> {
             match sink {
-                Sink::Null => Ok(End::Null),
+                Sink::Null => Ok(Stream::Null),
                 Sink::File { path, .. } => {
-                    open(path, Access::Write).map(End::Descriptor).map_err(refused(stream, path))
+                    Ok(Stream::Descriptor(open(path, Access::Write).map_err(refused(which.name(), path))?))
                 }
-                Sink::Inherit if plan.name.is_none() && !plan.quiet => Ok(End::Inherit),
+                Sink::Inherit if plan.name.is_none() && !plan.quiet => Ok(Stream::Inherit),
                 _ => {
-                    let (ours, theirs) = pipe(stream)?;
-                    descriptor::set_nonblocking(&ours).map_err(refused(stream, Path::new("a pipe")))?;
+                    let (ours, theirs) = descriptor::pipe()?;
+                    descriptor::set_nonblocking(&ours)?;
                     streams.add(which, ours, sink, plan);
-                    Ok(End::Descriptor(theirs))
+                    Ok(Stream::Descriptor(theirs))
                 }
             }
         };
-        let stdout = end(Which::Stdout, "stdout", &plan.stdout)?;
+        let stdout = end(Which::Stdout, &plan.stdout)?;
         let stderr = match (&plan.stderr, &stdout) {
-            (Sink::Stdout, End::Null) => End::Null,
-            (Sink::Stdout, End::Inherit) => copy(io::stdout())?,
-            (Sink::Stdout, End::Descriptor(fd)) => copy(fd)?,
-            (sink, stdout) => match (end(Which::Stderr, "stderr", sink)?, stdout) {
+            (Sink::Stdout, Stream::Null) => Stream::Null,
+            (Sink::Stdout, Stream::Inherit) => copy(Which::Stdout.own())?,
+            (Sink::Stdout, Stream::Descriptor(fd)) => copy(fd)?,
+            (sink, stdout) => match (end(Which::Stderr, sink)?, stdout) {
                 // Two that write to one file do not write over each other.
-                (End::Descriptor(own), End::Descriptor(other)) if descriptor::is_same_file(&own, other) => copy(other)?,
+                (Stream::Descriptor(own), Stream::Descriptor(other)) if descriptor::is_same_file(&own, other) => {
+                    copy(other)?
+                }
                 (end, _) => end,
             },
         };
-        for (end, sink, stream) in [(&stdout, &plan.stdout, "stdout"), (&stderr, &plan.stderr, "stderr")] {
-            if let (Sink::File { path, append }, End::Descriptor(fd)) = (sink, end) {
-                descriptor::begin_writing(fd, *append).map_err(refused(stream, path))?;
-            }
-        }
+        begin_writing(plan, &stdout, &stderr)?;
         Ok((streams, Ends { stdin, stdout, stderr }))
+    }
+
+    fn feed_with(&mut self, bytes: Vec<u8>, is_all: bool) -> io::Result<Stream> {
+        let (theirs, ours) = descriptor::pipe()?;
+        descriptor::set_nonblocking(&ours)?;
+        if !(bytes.is_empty() && is_all) {
+            self.feed = Some(Feed { pipe: Arc::new(ours), bytes, written: 0, is_all });
+        }
+        Ok(Stream::Descriptor(theirs))
     }
 
     fn add(&mut self, which: Which, pipe: OwnedFd, sink: &Sink, plan: &Plan) {
@@ -199,6 +177,11 @@ impl Streams {
             Which::Stdout => &mut self.stdout,
             Which::Stderr => &mut self.stderr,
         }
+    }
+
+    /// Whether something may still be read, or given to the command that the host does not have yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_read() || self.feed.as_ref().is_some_and(|feed| !feed.is_all)
     }
 
     /// Whether the host has an end of any stream.
@@ -258,6 +241,7 @@ impl Streams {
     /// How much waits to be written; `None` if the command reads no more.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Option<usize> {
         let feed = self.feed.as_mut().filter(|feed| !feed.is_all)?;
+        feed.bytes.drain(..std::mem::take(&mut feed.written));
         feed.bytes.extend_from_slice(bytes);
         self.feed_some();
         let feed = self.feed.as_ref()?;
@@ -327,11 +311,14 @@ impl Streams {
         pass(which, bytes);
     }
 
-    /// Reads what is there now, and lets go of what holds the streams open.
+    /// Reads what is there now, and lets go of what holds the streams open: one that writes on is not waited for.
     pub(super) fn finish(&mut self, pass: &mut dyn FnMut(Which, &[u8])) {
         self.feed = None;
         for which in [Which::Stdout, Which::Stderr] {
-            while self.is_ready(which) && !self.is_too_much() {
+            for _ in 0..MOST_PIECES {
+                if !self.is_ready(which) || self.is_too_much() {
+                    break;
+                }
                 self.read_some(which, pass);
             }
         }
@@ -424,9 +411,26 @@ impl Held {
     }
 }
 
-fn copy(fd: impl AsFd) -> Result<End, NoFile> {
-    let copied = fd.as_fd().try_clone_to_owned();
-    copied.map(End::Descriptor).map_err(|error| NoFile { path: "stdout".into(), stream: "stderr", error })
+fn copy(fd: impl AsFd) -> io::Result<Stream> {
+    fd.as_fd().try_clone_to_owned().map(Stream::Descriptor)
+}
+
+/// Empties the files that are written, or makes that they are added to. One that both streams write to keeps what it
+/// has if either says so.
+fn begin_writing(plan: &Plan, stdout: &Stream, stderr: &Stream) -> Result<(), NoFile> {
+    let is_one = match (stdout, stderr) {
+        (Stream::Descriptor(stdout), Stream::Descriptor(stderr)) => descriptor::is_same_file(stdout, stderr),
+        _ => false,
+    };
+    let appends = |sink: &Sink| matches!(sink, Sink::File { append: true, .. });
+    let is_kept = |sink: &Sink| appends(sink) || (is_one && (appends(&plan.stdout) || appends(&plan.stderr)));
+    for (which, end, sink) in [(Which::Stdout, stdout, &plan.stdout), (Which::Stderr, stderr, &plan.stderr)] {
+        if let (Sink::File { path, .. }, Stream::Descriptor(fd)) = (sink, end) {
+            let begun = if is_kept(sink) { descriptor::append_to(fd) } else { descriptor::empty(fd) };
+            begun.map_err(refused(which.name(), path))?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -2,18 +2,20 @@
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
 use super::outcome::Blemish;
-use super::output::{self, Fault};
+use super::output::Fault;
 use super::stop::Phase;
-use super::streams::Which;
 use super::{PATIENCE, State, WriteError, reason};
-use crate::sys::descriptor::{self, Interest};
+use crate::sys::descriptor::{self, Interest, Which};
 use crate::sys::interrupts::{Caught, Sender};
 use crate::sys::signal::Signal;
 use crate::sys::status::{Status, terminate};
+
+/// Of what a reader of standard error does not read no more is kept.
+const MOST_UNREAD: usize = 1 << 20;
 
 impl<H> State<H> {
     /// Prints a line on standard output.
@@ -47,7 +49,7 @@ impl<H> State<H> {
             if self.phase.get() == Phase::Running && self.stopped() {
                 return Err(WriteError::Stopped);
             }
-            if !self.wait_for_reader(io::stdout().as_fd(), &self.stdout_is_stuck)? {
+            if !self.wait_for_reader(Which::Stdout.own(), &self.stdout_is_stuck)? {
                 return Ok(());
             }
         }
@@ -64,39 +66,31 @@ impl<H> State<H> {
         self.eprint_bytes(text.as_bytes())
     }
 
+    /// Writes to standard error, and waits for its reader. What a reader does not read that the clean-up has waited for
+    /// is kept for later, as far as that goes.
     fn eprint_bytes(&self, bytes: &[u8]) -> Result<(), WriteError> {
-        let mut rest = bytes;
-        loop {
-            rest = &rest[output::write_stderr_some(rest)..];
-            if rest.is_empty() {
-                self.stderr_is_stuck.set(false);
-                return Ok(());
-            }
+        self.add_to_stderr(bytes);
+        while !self.output.try_write(Which::Stderr) {
             if self.stopped() {
                 return Err(WriteError::Stopped);
             }
-            if !self.wait_for_reader(io::stderr().as_fd(), &self.stderr_is_stuck)? {
+            if !self.wait_for_reader(Which::Stderr.own(), &self.stderr_is_stuck)? {
                 return Ok(());
             }
+        }
+        self.stderr_is_stuck.set(false);
+        Ok(())
+    }
+
+    fn add_to_stderr(&self, bytes: &[u8]) {
+        if self.output.waiting(Which::Stderr) < MOST_UNREAD {
+            self.output.add(Which::Stderr, bytes);
         }
     }
 
     /// Passes on what a command has written, as far as that does not block; the rest is kept.
     pub(super) fn pass_on(&self, which: Which, bytes: &[u8]) {
-        match which {
-            Which::Stdout => self.output.pass(bytes),
-            Which::Stderr => {
-                self.output.try_write();
-                let mut rest = self.stderr_rest.borrow_mut();
-                if rest.is_empty() {
-                    rest.extend_from_slice(&bytes[output::write_stderr_some(bytes)..]);
-                } else {
-                    rest.extend_from_slice(bytes);
-                    let written = output::write_stderr_some(&rest);
-                    rest.drain(..written);
-                }
-            }
-        }
+        self.output.add(which, bytes);
     }
 
     /// Passes on much at once, and waits for the readers as they are.
@@ -107,12 +101,9 @@ impl<H> State<H> {
 
     /// Writes what commands have written. A run that is stopped does not wait for readers that are slow.
     pub(super) fn flush_passed_on(&self) {
-        let rest = std::mem::take(&mut *self.stderr_rest.borrow_mut());
-        if !rest.is_empty() {
-            // Stopped: the clean-up goes on without it.
-            let _ = self.eprint_bytes(&rest);
-        }
-        if self.output.is_full()
+        // Stopped: the clean-up goes on.
+        let _ = self.eprint_bytes(&[]);
+        if self.output.is_slow(Which::Stdout)
             && let Err(WriteError::Failed(error)) = self.flush()
         {
             self.output.keep_fault(Fault::Failed(error));
@@ -145,25 +136,26 @@ impl<H> State<H> {
         }
     }
 
-    /// Waits at the end until a slow reader has all that was printed, unless a signal has come in the clean-up, or
-    /// comes now: then nobody waits for it.
+    /// Waits at the end until slow readers have all that was written, unless a signal has come in the clean-up, or
+    /// comes now: then nobody waits for them.
     pub(super) fn drain(&self) {
         let is_signalled = || self.blemishes.borrow().iter().any(|blemish| matches!(blemish, Blemish::Signal(_)));
+        let wait = |which: Which| !is_signalled() && self.block(&[(which.own(), Interest::Writable)], None).is_ok();
         loop {
             match self.output.write_some() {
-                Ok(true) => return,
+                Ok(true) => break,
                 Ok(false) => {}
                 Err(fault) => {
                     let _ = self.meet(fault);
-                    return;
+                    break;
                 }
             }
-            let gives_up = is_signalled() || self.block(&[(io::stdout().as_fd(), Interest::Writable)], None).is_err();
-            if gives_up {
+            if !wait(Which::Stdout) {
                 self.output.clear();
-                return;
+                break;
             }
         }
+        while !self.output.try_write(Which::Stderr) && !self.stderr_is_stuck.get() && wait(Which::Stderr) {}
     }
 
     /// Draws the consequence of output that did not reach its reader.
@@ -199,7 +191,7 @@ impl<H> State<H> {
 
     /// Looks whether the reader of standard output is gone, which a command has died of.
     pub fn look_at_stdout(&self) {
-        if descriptor::is_hung_up(io::stdout().as_fd()) {
+        if descriptor::is_hung_up(Which::Stdout.own()) {
             let _ = self.meet(Fault::Closed);
         }
     }
@@ -219,19 +211,13 @@ impl<H> State<H> {
     /// Writes text of stagesh's own to standard error, after what was printed, unless the reader of that is slow. A
     /// reader of this that does not read gets a second, once: what is to be cleaned up does not wait for it.
     pub fn write_stderr(&self, text: &str) {
-        self.output.try_write();
-        let mut rest = text.as_bytes();
-        loop {
-            rest = &rest[output::write_stderr_some(rest)..];
-            if rest.is_empty() {
-                self.stderr_is_stuck.set(false);
-                return;
-            }
-            if self.stderr_is_stuck.get() || !descriptor::wait_writable_for(io::stderr().as_fd(), PATIENCE) {
-                self.stderr_is_stuck.set(true);
-                return;
+        self.add_to_stderr(text.as_bytes());
+        while !self.output.try_write(Which::Stderr) {
+            if self.stderr_is_stuck.get() || !descriptor::wait_writable_for(Which::Stderr.own(), PATIENCE) {
+                return self.stderr_is_stuck.set(true);
             }
         }
+        self.stderr_is_stuck.set(false);
     }
 
     /// Says a line of stagesh's own, unless `--quiet`.

@@ -1,10 +1,12 @@
 //! Reading from descriptors, and waiting for them.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -25,6 +27,35 @@ impl Interest {
         match self {
             Self::Readable => PollFlags::POLLIN,
             Self::Writable => PollFlags::POLLOUT,
+        }
+    }
+}
+
+/// One of the two streams that a program writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Which {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl Which {
+    /// Its name: "stdout", "stderr".
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+
+    /// That of this process. Source: stdin(3).
+    #[must_use]
+    pub fn own(self) -> BorrowedFd<'static> {
+        match self {
+            Self::Stdout => rustix::stdio::stdout(),
+            Self::Stderr => rustix::stdio::stderr(),
         }
     }
 }
@@ -51,6 +82,16 @@ impl Directory {
     pub fn enter(&self) -> io::Result<()> {
         Ok(nix::unistd::fchdir(&self.0)?)
     }
+}
+
+/// The name of the working directory; of one that was removed, the name that it had. Source: proc(5), `/proc/pid/cwd`.
+#[must_use]
+pub fn working_directory() -> PathBuf {
+    std::env::current_dir().unwrap_or_else(|_| {
+        let link = std::fs::read_link("/proc/self/cwd").unwrap_or_default();
+        let name = link.as_os_str().as_bytes().strip_suffix(b" (deleted)").map(OsStr::from_bytes);
+        name.map_or_else(|| PathBuf::from("/"), PathBuf::from)
+    })
 }
 
 /// As read(2); a signal does not end it.
@@ -80,14 +121,17 @@ pub enum Access {
     Write,
 }
 
-/// Opens a file. A named pipe is waited for, until somebody opens its other end. Source: fifo(7).
+/// Opens a file. A named pipe is waited for, until somebody opens its other end. A terminal does not become that of this
+/// process. Source: fifo(7), `O_NOCTTY`, open(2).
 ///
 /// # Errors
 ///
 /// As open(2).
 pub fn open(path: &Path, access: Access) -> io::Result<OwnedFd> {
     let is_write = access == Access::Write;
-    Ok(File::options().read(!is_write).write(is_write).create(is_write).truncate(false).open(path)?.into())
+    let mut options = File::options();
+    options.read(!is_write).write(is_write).create(is_write).truncate(false);
+    Ok(options.custom_flags(OFlag::O_NOCTTY.bits()).open(path)?.into())
 }
 
 /// Whether the file is a named pipe.
@@ -118,18 +162,22 @@ pub fn is_same_file(a: impl AsFd, b: impl AsFd) -> bool {
     }
 }
 
-/// Prepares a file that was opened to write: everything is written at its end, or it is emptied, if it is a file that
-/// holds anything.
+/// From now on what is written to the file is added at its end.
 ///
 /// # Errors
 ///
-/// As fcntl(2) and ftruncate(2).
-pub fn begin_writing(fd: impl AsFd, append: bool) -> io::Result<()> {
-    if append {
-        return Ok(fcntl(fd, FcntlArg::F_SETFL(OFlag::O_APPEND)).map(drop)?);
-    }
+/// As fcntl(2).
+pub fn append_to(fd: impl AsFd) -> io::Result<()> {
+    Ok(fcntl(fd, FcntlArg::F_SETFL(OFlag::O_APPEND)).map(drop)?)
+}
+
+/// Empties a file; a pipe or a device has nothing to lose.
+///
+/// # Errors
+///
+/// As ftruncate(2).
+pub fn empty(fd: impl AsFd) -> io::Result<()> {
     match nix::unistd::ftruncate(fd, 0) {
-        // A pipe or a device.
         Err(Errno::EINVAL) => Ok(()),
         result => Ok(result?),
     }

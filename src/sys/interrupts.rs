@@ -5,7 +5,7 @@
 //! the pipe and never looks at the flag, because a reader that is woken by the byte may come before it.
 //! Nothing is decided in a handler.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -180,9 +180,16 @@ impl Interrupts {
     pub fn watch_children(&self) -> io::Result<()> {
         let mut children = self.children.borrow_mut();
         if children.is_none() {
-            *children = Some(ChildEvents::new(&self.wake)?);
+            *children = Some(ChildEvents::new(&self.wake, &self.pending)?);
         }
         Ok(())
+    }
+
+    /// While processes run in the background, the end of a child is noticed by code that runs, too.
+    pub fn be_prompt(&self, is_prompt: bool) {
+        if let Some(children) = &*self.children.borrow() {
+            children.be_prompt(is_prompt);
+        }
     }
 
     /// Whether something was caught since the last [`Interrupts::take`]; for code that runs.
@@ -246,31 +253,54 @@ impl Interrupts {
 
 /// Tells of the ends of children.
 #[cfg(target_os = "linux")]
-struct ChildEvents(nix::sys::signalfd::SignalFd);
+struct ChildEvents {
+    descriptor: nix::sys::signalfd::SignalFd,
+    is_prompt: Cell<bool>,
+}
 
 /// A signal that is blocked and read costs a fifth of one that is handled, for every command. Source: signalfd(2).
 #[cfg(target_os = "linux")]
 impl ChildEvents {
-    fn new(wake: &UnixStream) -> io::Result<Self> {
+    fn new(wake: &UnixStream, pending: &Arc<AtomicBool>) -> io::Result<Self> {
         use nix::sys::signalfd::{SfdFlags, SignalFd};
-        let mut child = SigSet::empty();
-        child.add(nix::sys::signal::Signal::SIGCHLD);
-        // The handler runs while a program is started. Its being there also ends an inherited ignoring of CHLD, under
-        // which nobody is reaped.
-        signal_hook::low_level::pipe::register(Signal::CHLD.number(), wake.try_clone()?)?;
+        // The handler runs while a program is started, and for those who want to know at once.
+        handle_child(wake, pending)?;
         // The other threads block every signal.
-        child.thread_block()?;
-        Ok(Self(SignalFd::with_flags(&child, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?))
+        child().thread_block()?;
+        let descriptor = SignalFd::with_flags(&child(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        Ok(Self { descriptor, is_prompt: Cell::new(false) })
+    }
+
+    fn be_prompt(&self, is_prompt: bool) {
+        if self.is_prompt.replace(is_prompt) != is_prompt {
+            // Fails for a bad argument only.
+            let _ = if is_prompt { child().thread_unblock() } else { child().thread_block() };
+        }
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.0.as_fd())
+        Some(self.descriptor.as_fd())
     }
 
     fn clear(&self) {
         // Several ends may be one signal: whoever waits looks at all of its children.
-        let _ = self.0.read_signal();
+        let _ = self.descriptor.read_signal();
     }
+}
+
+#[cfg(target_os = "linux")]
+fn child() -> SigSet {
+    let mut child = SigSet::empty();
+    child.add(nix::sys::signal::Signal::SIGCHLD);
+    child
+}
+
+/// Installs what the end of a child does: a byte in the wake pipe, and the flag. That it is there also ends an
+/// inherited ignoring of CHLD, under which nobody is reaped.
+fn handle_child(wake: &UnixStream, pending: &Arc<AtomicBool>) -> io::Result<()> {
+    signal_hook::low_level::pipe::register(Signal::CHLD.number(), wake.try_clone()?)?;
+    signal_hook::flag::register(Signal::CHLD.number(), Arc::clone(pending))?;
+    Ok(())
 }
 
 /// Tells of the ends of children by a byte in the wake pipe.
@@ -279,11 +309,12 @@ struct ChildEvents;
 
 #[cfg(not(target_os = "linux"))]
 impl ChildEvents {
-    fn new(wake: &UnixStream) -> io::Result<Self> {
-        // Installing a handler also ends an inherited ignoring of CHLD, under which nobody is reaped.
-        signal_hook::low_level::pipe::register(Signal::CHLD.number(), wake.try_clone()?)?;
+    fn new(wake: &UnixStream, pending: &Arc<AtomicBool>) -> io::Result<Self> {
+        handle_child(wake, pending)?;
         Ok(Self)
     }
+
+    fn be_prompt(&self, _: bool) {}
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         None

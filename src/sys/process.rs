@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -65,23 +65,23 @@ pub enum Group {
 }
 
 /// Where a stream of a child comes from or goes to.
-#[derive(Clone, Copy, Debug)]
-pub enum Stream<'a> {
+#[derive(Debug)]
+pub enum Stream {
     /// The host's own.
     Inherit,
     /// Nothing.
     Null,
     /// What this descriptor names.
-    Descriptor(BorrowedFd<'a>),
+    Descriptor(OwnedFd),
 }
 
-impl Stream<'_> {
-    fn stdio(self) -> io::Result<Stdio> {
-        Ok(match self {
-            Self::Inherit => Stdio::inherit(),
-            Self::Null => Stdio::null(),
-            Self::Descriptor(fd) => fd.try_clone_to_owned()?.into(),
-        })
+impl From<Stream> for Stdio {
+    fn from(stream: Stream) -> Self {
+        match stream {
+            Stream::Inherit => Self::inherit(),
+            Stream::Null => Self::null(),
+            Stream::Descriptor(fd) => fd.into(),
+        }
     }
 }
 
@@ -98,13 +98,18 @@ pub struct Spawn<'a> {
     pub directory: Option<&'a Path>,
     /// Its process group.
     pub group: Group,
+    /// Whether a signal to the host's group must not end it before it is in its own.
+    pub is_shielded: bool,
     /// Its standard input.
-    pub stdin: Stream<'a>,
+    pub stdin: Stream,
     /// Its standard output.
-    pub stdout: Stream<'a>,
+    pub stdout: Stream,
     /// Its standard error.
-    pub stderr: Stream<'a>,
+    pub stderr: Stream,
 }
+
+/// A command that is killed by a signal to the host's group before it is in its own is started again, so often.
+const STARTS: u32 = 1000;
 
 /// A child that was started and is not yet reaped, or is.
 #[derive(Debug)]
@@ -112,7 +117,6 @@ pub struct Child {
     inner: std::process::Child,
     group: Group,
     ended: Option<Ended>,
-    started: bool,
 }
 
 impl Child {
@@ -121,7 +125,7 @@ impl Child {
     /// # Errors
     ///
     /// As posix_spawn(3).
-    pub fn spawn(spawn: &Spawn<'_>) -> io::Result<Self> {
+    pub fn spawn(spawn: Spawn<'_>) -> io::Result<Self> {
         let mut command = Command::new(spawn.program);
         if let Some((name, args)) = spawn.words.split_first() {
             command.arg0(name).args(args);
@@ -129,15 +133,23 @@ impl Child {
         if let Some(env) = spawn.env {
             command.env_clear().envs(env.iter().map(|(name, value)| (name, value)));
         }
-        command.stdin(spawn.stdin.stdio()?).stdout(spawn.stdout.stdio()?).stderr(spawn.stderr.stdio()?);
+        command.stdin(spawn.stdin).stdout(spawn.stdout).stderr(spawn.stderr);
         if let Some(directory) = spawn.directory {
             command.current_dir(directory);
         }
         if spawn.group == Group::Own {
             command.process_group(0);
         }
-        let inner = with_none_blocked(|| command.spawn())?;
-        Ok(Self { inner, group: spawn.group, ended: None, started: true })
+        let mut starts = 0;
+        loop {
+            let inner = with_none_blocked(|| command.spawn())?;
+            let mut child = Self { inner, group: spawn.group, ended: None };
+            starts += 1;
+            if !spawn.is_shielded || starts == STARTS || child.has_run() {
+                return Ok(child);
+            }
+            child.try_wait();
+        }
     }
 
     /// Its process number. After it was reaped another process may have it.
@@ -152,16 +164,17 @@ impl Child {
         self.group
     }
 
-    /// From now on [`Child::has_started`] knows: a signal to the host's group may kill a child between its making
-    /// and its move to a group of its own.
-    pub fn watch_start(&mut self) {
-        self.started = false;
-    }
-
-    /// Whether the program itself has run.
-    #[must_use]
-    pub fn has_started(&self) -> bool {
-        self.started
+    /// Whether the program itself runs, or has run: the process may be killed before.
+    fn has_run(&self) -> bool {
+        let has_its_name = || tree::name(self.pid()).is_none_or(|name| name != THREAD);
+        // This process goes on when the child has left its memory: just before it is called as its program, or is dead.
+        while !has_its_name() {
+            if self.has_ended() {
+                return has_its_name();
+            }
+            std::thread::yield_now();
+        }
+        true
     }
 
     /// Whether it has ended. It is not reaped: until it is, no other process or group has its number.
@@ -189,10 +202,6 @@ impl Child {
     /// Reaps it if it has ended.
     pub fn try_wait(&mut self) -> Option<Ended> {
         if self.ended.is_none() {
-            if !self.started {
-                // Until then it has the name of the thread that made it; also when it is dead.
-                self.started = tree::name(self.pid()).is_none_or(|name| name != THREAD);
-            }
             self.ended = match self.inner.try_wait() {
                 Ok(None) => None,
                 Ok(Some(status)) => Some(match status.signal() {

@@ -25,6 +25,8 @@ pub enum Unstartable {
     },
     /// No such file.
     Missing,
+    /// The way to it is no way, such as a loop of links; why.
+    Unreachable(Errno),
     /// It is a directory.
     Directory,
     /// No run bit is set for us.
@@ -38,8 +40,8 @@ pub enum Unstartable {
         /// What its first line names.
         interpreter: PathBuf,
     },
-    /// There is no such working directory.
-    NoDirectory(PathBuf),
+    /// Its working directory cannot be entered; why.
+    NoDirectory(PathBuf, Errno),
     /// The words and the environment are longer than the kernel takes. Source: execve(2), `E2BIG`.
     TooLong,
 }
@@ -55,7 +57,8 @@ pub fn find(name: &OsStr, path: Option<&OsStr>, directory: Option<&Path>) -> Res
     if name.as_bytes().contains(&b'/') {
         let file = in_directory(PathBuf::from(name));
         return match std::fs::metadata(&file) {
-            Err(_) => Err(Unstartable::Missing),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Unstartable::Missing),
+            Err(error) => Err(Unstartable::Unreachable(errno_of(&error))),
             Ok(meta) if meta.is_dir() => Err(Unstartable::Directory),
             Ok(meta) if !is_executable(&file, &meta) => Err(Unstartable::NotExecutable(file)),
             Ok(_) => Ok(file),
@@ -80,6 +83,24 @@ pub fn find(name: &OsStr, path: Option<&OsStr>, directory: Option<&Path>) -> Res
     ))
 }
 
+/// Looks whether a directory can be a working directory.
+///
+/// # Errors
+///
+/// [`Unstartable::NoDirectory`].
+pub fn ensure_enterable(directory: &Path) -> Result<(), Unstartable> {
+    let refused = |why| Unstartable::NoDirectory(directory.into(), why);
+    match std::fs::metadata(directory) {
+        Err(error) => Err(refused(errno_of(&error))),
+        Ok(meta) if !meta.is_dir() => Err(refused(Errno::ENOTDIR)),
+        Ok(_) => nix::unistd::access(directory, nix::unistd::AccessFlags::X_OK).map_err(refused),
+    }
+}
+
+fn errno_of(error: &io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or_default())
+}
+
 fn is_executable(file: &Path, meta: &Metadata) -> bool {
     // For root access(2) is content with any run bit; without one exec fails for root too.
     meta.permissions().mode() & 0o111 != 0 && nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).is_ok()
@@ -94,6 +115,11 @@ pub fn explain(error: &io::Error, file: &Path) -> Option<Unstartable> {
         Errno::ENOENT | Errno::ENOTDIR => {
             let interpreter = interpreter(file)?;
             (!interpreter.exists()).then(|| Unstartable::NoInterpreter { file: file.into(), interpreter })
+        }
+        Errno::EACCES => {
+            let interpreter = interpreter(file)?;
+            let meta = std::fs::metadata(&interpreter).ok()?;
+            (!is_executable(&interpreter, &meta)).then_some(Unstartable::NotExecutable(interpreter))
         }
         _ => None,
     }

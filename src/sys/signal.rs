@@ -66,9 +66,9 @@ const TABLE: &[(Unix, Class)] = &[
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SignalError {
     /// No signal has this name.
-    UnknownName(String),
+    UnknownName(String, Asked),
     /// No signal with a name has this number.
-    UnknownNumber(i64),
+    UnknownNumber(i64, Asked),
     /// The kernel lets nobody handle it.
     Uncatchable(Signal),
     /// It tells of a fault in the program itself.
@@ -79,11 +79,38 @@ pub enum SignalError {
     Foreign(Signal),
 }
 
+/// What a signal was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asked {
+    /// To be sent.
+    ToSend,
+    /// To be trapped.
+    ToTrap,
+}
+
+impl SignalError {
+    /// The same of a signal that was to be trapped.
+    #[must_use]
+    pub fn of_trap(self) -> Self {
+        match self {
+            Self::UnknownName(name, _) => Self::UnknownName(name, Asked::ToTrap),
+            Self::UnknownNumber(number, _) => Self::UnknownNumber(number, Asked::ToTrap),
+            other => other,
+        }
+    }
+}
+
 impl fmt::Display for SignalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownName(name) => write!(f, "unknown signal `{name}` (one of {})", trappable_names()),
-            Self::UnknownNumber(number) => write!(f, "unknown signal {number} (one of {})", trappable_numbers()),
+            Self::UnknownName(name, asked) => {
+                let names: Vec<&str> = known(*asked).iter().map(|signal| signal.name()).collect();
+                write!(f, "unknown signal `{name}` (one of {})", names.join(", "))
+            }
+            Self::UnknownNumber(number, asked) => {
+                let numbers: Vec<String> = known(*asked).iter().map(|s| format!("{} {s}", s.number())).collect();
+                write!(f, "unknown signal {number} (one of {})", numbers.join(", "))
+            }
             Self::Uncatchable(signal) => write!(f, "{signal} cannot be trapped: the kernel lets no process handle it"),
             Self::Fault(signal) => write!(f, "{signal} cannot be trapped: it tells of a fault in the program itself"),
             Self::Harmless(signal) => write!(f, "{signal} cannot be trapped: it does not end a process"),
@@ -94,12 +121,13 @@ impl fmt::Display for SignalError {
 
 impl std::error::Error for SignalError {}
 
-fn trappable_names() -> String {
-    Signal::all_trappable().map(|s| s.name().to_string()).collect::<Vec<_>>().join(", ")
-}
-
-fn trappable_numbers() -> String {
-    Signal::all_trappable().map(|s| format!("{} {}", s.number(), s.name())).collect::<Vec<_>>().join(", ")
+/// The signals that could have been asked for, in the order of their numbers.
+fn known(asked: Asked) -> Vec<Signal> {
+    let is_meant = |class: Class| asked == Asked::ToSend || class == Trappable;
+    let mut known: Vec<Signal> =
+        TABLE.iter().filter(|(_, class)| is_meant(*class)).map(|(unix, _)| Signal(*unix as i32)).collect();
+    known.sort_unstable();
+    known
 }
 
 impl Signal {
@@ -129,10 +157,7 @@ impl Signal {
 
     /// All that a script may trap, in the order of their numbers.
     pub fn all_trappable() -> impl Iterator<Item = Self> {
-        let mut all: Vec<Self> =
-            TABLE.iter().filter(|(_, class)| *class == Trappable).map(|(unix, _)| Self(*unix as i32)).collect();
-        all.sort_unstable();
-        all.into_iter()
+        known(Asked::ToTrap).into_iter()
     }
 
     /// The signal of that name; `TERM`, `SIGTERM` and `term` are the same.
@@ -150,7 +175,7 @@ impl Signal {
             .iter()
             .map(|(unix, _)| Self(*unix as i32))
             .find(|signal| signal.name() == bare)
-            .ok_or_else(|| SignalError::UnknownName(name.to_string()))
+            .ok_or_else(|| SignalError::UnknownName(name.to_string(), Asked::ToSend))
     }
 
     /// The signal of that number.
@@ -164,7 +189,7 @@ impl Signal {
             .map(|(unix, _)| *unix as i32)
             .find(|n| i64::from(*n) == number)
             .map(Self)
-            .ok_or(SignalError::UnknownNumber(number))
+            .ok_or(SignalError::UnknownNumber(number, Asked::ToSend))
     }
 
     /// The number, as `kill -l` shows it.

@@ -1,9 +1,12 @@
 //! Processes in the background: `start`, `Process`, `wait_any`, `wait_all`, `process`.
 
+use std::io::Read;
+use std::process::{Command, Stdio};
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::harness::{Place, code, expect_gone, is_alive};
+use crate::harness::{Other, Place, code, expect_gone, is_alive};
 
 /// Fails unless the script fails with this message.
 #[track_caller]
@@ -67,10 +70,10 @@ fn an_orphan_of_a_process_is_stopped_with_it_and_not_with_a_command() {
 
 #[test]
 fn several_that_ignore_the_signal_are_stopped_in_one_grace_period() {
-    let script = "let ps = []; for i in 0..5 { ps.push(start(shell(\"trap '' TERM; echo ready; while :; do sleep 0.01; done\"), #{stdout: \"capture\", grace: 1})); }
+    let script = "let ps = []; for i in 0..5 { ps.push(start(shell(\"trap '' TERM; echo ready; while :; do sleep 0.01; done\"), #{stdout: \"capture\", grace: 2})); }
         for p in ps { p.read_line(); } ps.push(start([\"false\"]));
         let before = capture([\"date\", \"+%s%N\"]); try { wait_all(ps); } catch (e) { print(e.message); }
-        let took = (parse_int(capture([\"date\", \"+%s%N\"])) - parse_int(before)) / 1000000; print(took >= 1000 && took < 4000);
+        let took = (parse_int(capture([\"date\", \"+%s%N\"])) - parse_int(before)) / 1000000; print(took >= 2000 && took < 10000);
         for p in ps { if p.running { print(p); } }";
     code(script).run().expect(0, "`false` exited with 1\ntrue\n");
 }
@@ -139,19 +142,20 @@ fn output_is_read_whatever_the_script_does() {
 
 #[test]
 fn names_precede_the_lines_of_several_at_once() {
-    let script = "let ps = []; for n in [\"a\", \"b\", \"c\"] { ps.push(start([\"seq\", \"1000\"], #{name: n})); } wait_all(ps);";
-    let output = code(script).run();
-    output.expect_code(0);
-    for name in ["a", "b", "c"] {
-        let own: Vec<String> = output
-            .out()
-            .lines()
-            .filter_map(|line| line.strip_prefix(&format!("{name} | ")).map(str::to_string))
-            .collect();
-        let expected: Vec<String> = (1..=1000).map(|n| n.to_string()).collect();
-        assert_eq!(own, expected);
+    for stream in ["stdout", "stderr"] {
+        let script = format!(
+            "let ps = []; for n in [\"a\", \"b\"] {{ ps.push(start(shell(\"seq 20000 >/dev/{stream}\"), #{{name: n}})); }}
+            sh(\"seq 20000 >/dev/{stream}\", #{{name: \"c\"}}); wait_all(ps);"
+        );
+        let output = code(&script).run();
+        output.expect_code(0);
+        let all = if stream == "stdout" { output.out() } else { output.err() };
+        for name in ["a", "b", "c"] {
+            let own = all.lines().filter_map(|line| line.strip_prefix(&format!("{name} | ")));
+            assert!(own.eq((1..=20000).map(|n| n.to_string())), "{stream} of {name}");
+        }
+        assert_eq!(all.lines().count(), 60000);
     }
-    assert_eq!(output.out().lines().count(), 3000);
 }
 
 #[test]
@@ -159,6 +163,13 @@ fn a_quiet_process_is_heard_if_the_run_fails() {
     let script = "let p = start([\"echo\", \"said\"], #{quiet: true}); p.wait();";
     code(script).run().expect(0, "").expect_no_error();
     code(&format!("{script} exit(3);")).run().expect(3, "said\n").expect_error("stagesh: output of `echo said`:\n");
+    // Also if nobody has waited for it, however the run fails.
+    for (end, status) in [("exit(3)", 3), ("kill(pid(), \"TERM\")", 143), ("throw 1", 1)] {
+        for _ in 0..20 {
+            let script = format!("let p = start([\"echo\", \"said\"], #{{quiet: true}}); while p.running {{ }} {end};");
+            code(&script).run().expect(status, "said\n");
+        }
+    }
     let script = "wait_all([start([\"sh\", \"-c\", \"echo why; exit 1\"], #{quiet: true, name: \"n\"})]);";
     code(script).run().expect(1, "n | why\n");
 }
@@ -168,6 +179,11 @@ fn wait_any_gives_the_first_that_ends() {
     let script = "let ps = [start([\"sleep\", \"600\"]), start([\"sh\", \"-c\", \"sleep 0.1; exit 2\"]), start([\"sleep\", \"601\"])];
         let first = wait_any(ps); print(first.pid == ps[1].pid); print(first.wait().code); print(ps[0].running);";
     code(script).run().expect(0, "true\n2\ntrue\n");
+    // Also of those that have ended while the script did something else.
+    let script = "let slow = start([\"sleep\", \"0.3\"]); let fast = start([\"true\"]); while slow.running { }
+        print(wait_any([slow, fast]) == fast); print(wait_any([slow]) != fast);";
+    code(script).run().expect(0, "true\ntrue\n");
+    refuses("wait_any([process(pid())]);", "wait_any: the script would wait for itself");
     refuses("wait_any([]);", "wait_any: there is no process in the array");
     refuses("wait_any([5]);", "wait_any: expected an array of processes, not an array with `5` at 0");
     code("print(wait_all([]));").run().expect(0, "[]\n");
@@ -178,8 +194,8 @@ fn wait_any_gives_the_first_that_ends() {
 fn wait_all_gives_results_in_order_and_has_a_limit() {
     let script = "let r = wait_all([start([\"sh\", \"-c\", \"sleep 0.1; echo a\"], #{stdout: \"capture\"}), start([\"echo\", \"b\"], #{stdout: \"capture\"})]);
         print(`${r[0].stdout} ${r[1].stdout}`); let p = start([\"sleep\", \"600\"], #{name: \"slow\"});
-        try { wait_all([p, start([\"true\"])], #{timeout: 0.1}); } catch (e) { print(`${e.kind}: ${e.message}`); } print(p.running);";
-    code(script).run().expect(0, "a b\ntimeout: wait_all: `slow` was still running after 0.1 s\nfalse\n");
+        try { wait_all([p, start([\"true\"])], #{timeout: 0.1}); } catch (e) { print(`${e.kind}: ${e.message} ${e.code == ()}`); } print(p.running);";
+    code(script).run().expect(0, "a b\ntimeout: wait_all: `slow` was still running after 0.1 s true\nfalse\n");
     refuses(
         "wait_all([start([\"true\"])], #{timout: 1});",
         "wait_all: there is no option `timout` (did you mean `timeout`? there is timeout)",
@@ -191,6 +207,11 @@ fn a_timeout_ends_a_process_while_the_script_computes() {
     let script = "let p = start([\"sleep\", \"600\"], #{timeout: 0.1}); while p.running { } let r = p.wait(); print(`${r.timed_out} ${r.signal} ${r.ok}`);
         let p = start([\"sleep\", \"600\"], #{timeout: 0.1}); try { wait_all([p]); } catch (e) { print(e.kind); }";
     code(script).run().expect(0, "true TERM false\ntimeout\n");
+    let script = "let p = start(shell(`sleep 600 & echo $!; wait`), #{stdout: \"capture\", timeout: 1}); print(`pid ${p.read_line()}`); p.wait();
+        print(handlers().len());";
+    let output = code(script).run();
+    assert!(output.out().ends_with("\n0\n"), "{output}");
+    expect_gone(&[pid_of(&output)]);
 }
 
 #[test]
@@ -205,6 +226,49 @@ fn a_failure_that_nobody_waited_for_is_named() {
         .expect(0, "")
         .expect_no_error();
     code("let p = start([\"sleep\", \"600\"]);").run().expect(0, "").expect_no_error();
+    code("let p = start([\"sleep\", \"600\"]); kill(p.pid, \"HUP\"); while p.running { sleep(0.01); }")
+        .run()
+        .expect(0, "")
+        .expect_no_error();
+    let script = "let p = start(shell(`trap 'exit 1' TERM; echo ready; while :; do sleep 0.01; done`), #{stdout: \"capture\"}); p.read_line();
+        p.signal(\"TERM\"); while p.running { sleep(0.01); }";
+    code(script).run().expect(0, "").expect_no_error();
+}
+
+#[test]
+fn a_signal_goes_to_the_process_alone_and_kill_reaches_a_group() {
+    let script = "let p = start([\"sh\", \"-c\", `trap 'echo told' USR1; (trap 'echo child told' USR1; echo ready; while :; do sleep 0.01; done) & while :; do wait; done`], #{stdout: \"tee\"});
+        p.read_line(); p.signal(\"USR1\"); p.read_line(); kill(-p.pid, \"USR1\"); let said = [p.read_line(), p.read_line()]; said.sort(); print(said);
+        kill(-p.pid, \"KILL\"); print(p.wait().signal);";
+    let output = code(script).run();
+    output.expect_code(0);
+    assert!(output.out().starts_with("ready\ntold\n"), "{output}");
+    assert!(output.out().ends_with("[\"child told\", \"told\"]\nKILL\n"), "{output}");
+}
+
+#[test]
+fn a_process_reads_the_input_of_the_script_if_it_is_told_to() {
+    let script = "print(start([\"cat\"], #{stdin: \"inherit\"}).wait().ok); print(start([\"cat\"]).wait().ok);";
+    code(script).stdin("input\n").run().expect(0, "input\ntrue\ntrue\n");
+}
+
+#[test]
+fn what_a_slow_process_has_read_is_not_kept() {
+    let script = "fn peak() { parse_int(capture(shell(`grep VmHWM /proc/$1/status | tr -dc 0-9`, pid()))) }
+        let p = start(shell(`while head -c 65536 > /dev/null; do :; done`), #{stdin: \"pipe\"}); let text = \"x\"; text.pad(262144, 'x');
+        p.write(text); let before = peak(); for i in 0..200 { p.write(text); } print(peak() - before < 20000);";
+    code(script).run().expect(0, "true\n");
+}
+
+#[test]
+fn processes_of_scopes_and_failures_that_nobody_waited_for_leave_no_descriptor_and_no_thread() {
+    let script = "fn count(what) { parse_int(capture(shell(`ls /proc/$1/$2 | wc -l`, pid(), what))) }
+        fn some() { for i in 0..50 {
+            scope(|| { start([\"sleep\", \"600\"], #{stdout: \"capture\", stdin: \"pipe\"}); });
+            start([\"false\"], #{stdout: \"capture\"}); start([\"true\"], #{stdin: \"pipe\"}); } }
+        some(); let before = [count(\"fd\"), count(\"task\")]; some(); some();
+        print(count(\"fd\") - before[0] <= 6); print(count(\"task\") - before[1] <= 3);";
+    code(script).run().expect(0, "true\ntrue\n");
 }
 
 #[test]
@@ -216,7 +280,21 @@ fn a_detached_process_outlives_the_script() {
     kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it is ours");
     refuses(
         "start([\"sleep\", \"600\"], #{stdout: \"capture\"}).detach();",
-        "detach: what it writes goes through the script",
+        "detach: what it writes or reads goes through the script",
+    );
+}
+
+#[test]
+fn a_detached_process_has_read_the_text_it_was_given() {
+    let place = Place::new();
+    nix::unistd::mkfifo(&place.path().join("count"), nix::sys::stat::Mode::S_IRWXU).expect("it is new");
+    let script = "let text = \"x\"; text.pad(1000000, 'x');
+        start([\"sh\", \"-c\", \"sleep 0.1; n=$(wc -c); echo $n > count\"], #{stdin: #{text: text}, stdout: \"null\", stderr: \"null\"}).detach();";
+    code(script).cwd(place.path()).run().expect(0, "");
+    assert_eq!(place.read("count").trim(), "1000000");
+    refuses(
+        "start([\"cat\"], #{stdin: \"pipe\", stdout: \"null\"}).detach();",
+        "detach: what it writes or reads goes through the script",
     );
 }
 
@@ -228,21 +306,39 @@ fn a_process_of_a_scope_is_stopped_with_it() {
 
 #[test]
 fn any_process_can_be_found_waited_for_and_stopped() {
-    let mut other = std::process::Command::new("sleep").arg("600").spawn().expect("there is a sleep");
+    let mut other = Other::start(Command::new("sleep").arg("600"));
     let script =
         "let p = process(parse_int(args()[0])); print(`${p.name} ${p.running} ${p.check()}`); let r = p.stop();
         print(`${p.running} ${r.code == ()}`); print(process(parse_int(args()[0])) == ());";
-    code(script).arg(other.id().to_string()).run().expect(0, "sleep true true\nfalse true\ntrue\n");
-    other.wait().expect("it is our child");
+    code(script).arg(other.0.id().to_string()).run().expect(0, "sleep true true\nfalse true\ntrue\n");
+    other.0.wait().expect("it is our child");
     refuses("process(0);", "process: expected a process id, greater than 0, not `0`");
     refuses("process(pid()).wait();", "wait: the script would wait for itself");
+    refuses("wait_all([process(pid())], #{timeout: 1});", "wait_all: the script would wait for itself");
     code("let p = start([\"sh\", \"-c\", \"exit 5\"]); print(process(p.pid).wait().code);").run().expect(0, "5\n");
 }
 
 #[test]
-fn a_process_that_wants_the_terminal_is_no_mystery() {
-    // Without a terminal nothing stops it: it reads nothing.
-    code("print(start([\"cat\"]).wait().ok);").run().expect(0, "true\n");
+fn processes_that_are_no_children_are_stopped_at_once() {
+    // Each ends when the other was told, too.
+    let place = Place::new();
+    let mut others = [("a", "b"), ("b", "a")].map(|(own, other)| {
+        let text = format!(
+            "trap 'touch {own}; while [ ! -e {other} ]; do sleep 0.01; done; exit' TERM; echo; while :; do sleep 0.01; done"
+        );
+        let mut command = Command::new("sh");
+        let mut child =
+            Other::start(command.args(["-c", &text]).current_dir(place.path()).stdout(Stdio::piped()).stderr(Stdio::null()));
+        let mut ready = [0];
+        child.0.stdout.take().expect("it is a pipe").read_exact(&mut ready).expect("it says so");
+        child
+    });
+    let script = "let ps = args().map(|pid| process(parse_int(pid))); try { wait_all(ps, #{timeout: 0.1}); } catch (e) { print(e.kind); }
+        try { ps[0].check(); } catch (e) { print(`${e.kind} ${e.code == ()}`); }";
+    let run =
+        code(script).options(&["--grace", "600"]).arg(others[0].0.id().to_string()).arg(others[1].0.id().to_string());
+    run.run().expect(0, "timeout\ncommand true\n");
+    others.iter_mut().for_each(|other| assert!(other.0.wait().expect("it is our child").success()));
 }
 
 #[test]

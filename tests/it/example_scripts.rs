@@ -24,9 +24,9 @@ fn three_builds_run_at_once() {
 
 #[test]
 fn a_build_that_fails_stops_the_others_with_all_that_they_started() {
-    let hang = "sleep 600 & echo pid $!; touch $PPID; wait";
+    let hang = "sleep 600 & echo pid $!; touch $$; wait";
     let place = Place::new();
-    let fail = "while [ $(ls | wc -l) -lt 1 ]; do sleep 0.01; done; sleep 0.2; exit 3";
+    let fail = "while [ $(ls | wc -l) -lt 2 ]; do sleep 0.01; done; exit 3";
     let output = script("builds.rhai").arg(hang).arg(fail).arg(hang).cwd(place.path()).run();
     output.expect_code(1).expect_error("error: web: `/bin/sh").expect_error("exited with 3");
     let pids: Vec<i32> = output.out().lines().filter_map(|line| line.split_once("pid ")?.1.parse().ok()).collect();

@@ -209,6 +209,22 @@ impl Collected {
     }
 }
 
+/// A process that is no run. Dropped, it is killed.
+pub(crate) struct Other(pub Child);
+
+impl Other {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(command.spawn().expect("the program starts"))
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A run that is alive. Dropped, it is killed with its group.
 pub(crate) struct Live {
     words: Vec<String>,

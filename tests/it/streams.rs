@@ -1,8 +1,9 @@
 //! What goes into a command and what comes out of it: exact, at any size, without waiting for each other.
 
+use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
-use crate::harness::{Place, code};
+use crate::harness::{Place, code, expect_gone};
 
 /// A quarter of a gigabyte.
 const MUCH: u64 = 256 << 20;
@@ -20,6 +21,13 @@ fn a_command_that_does_not_read_its_input_is_no_error() {
     let script = "let text = \"x\"; text.pad(5000000, 'x'); run([\"true\"], #{stdin: #{text: text}});
         print(capture([\"head\", \"-c\", \"3\"], #{stdin: #{text: text}})); run([\"sh\", \"-c\", \"exec <&-; sleep 0.1\"], #{stdin: #{text: text}});";
     code(script).run().expect(0, "xxx\n").expect_no_error();
+}
+
+#[test]
+fn an_empty_text_is_the_end_of_the_input() {
+    let script = "let none = #{stdin: #{text: \"\"}}; run([\"cat\"], none); print(capture([\"cat\"], none) == \"\");
+        print(attempt([\"cat\"], #{stdin: #{text: blob()}}).ok); print(start([\"cat\"], none).wait().ok); atexit(run, [\"cat\"], none);";
+    code(script).run().expect(0, "true\ntrue\ntrue\n").expect_no_error();
 }
 
 #[test]
@@ -48,6 +56,20 @@ fn files_are_exact_emptied_first_and_appended_to() {
         run([\"sh\", \"-c\", \"echo c >&2\"], #{stderr: to.call(true)});";
     code(script).cwd(place.path()).run().expect(0, "").expect_no_error();
     assert_eq!(std::fs::read(place.path().join("log")).expect("it is there"), b"a\xff\nb\nc\n");
+}
+
+#[test]
+fn a_file_of_both_streams_keeps_what_it_has_if_either_says_so() {
+    for options in [
+        "stdout: #{file: \"log\", append: true}, stderr: #{file: \"log\"}",
+        "stdout: #{file: \"log\"}, stderr: #{file: \"log\", append: true}",
+        "stdout: #{file: \"log\", append: true}, stderr: \"stdout\"",
+    ] {
+        let place = Place::new();
+        place.write("log", "before\n");
+        code(&format!("sh(`echo a; echo b >&2`, #{{{options}}});")).cwd(place.path()).run().expect(0, "");
+        assert_eq!(place.read("log"), "before\na\nb\n", "{options}");
+    }
 }
 
 #[test]
@@ -132,9 +154,65 @@ fn a_reader_that_goes_away_ends_the_script_while_a_command_is_passed_on() {
 
 #[test]
 fn a_slow_reader_holds_up_a_command_that_is_passed_on_and_loses_nothing() {
-    let mut live = code("run([\"seq\", \"200000\"], #{stdout: \"tee\"});").start();
-    live.wait_for("200000");
+    // It reads when a process in the background has told that the command is held up.
+    let (mut reader, writer) = std::io::pipe().expect("there is a descriptor");
+    let script = "let p = start([\"sh\", \"-c\", \"sleep 0.2; echo later >&2\"]);
+        let r = attempt([\"seq\", \"200000\"], #{stdout: \"tee\"}); eprint(`${p.running} ${r.stdout.len()}`);";
+    let mut live = code(script).start_with(writer, Stdio::piped());
+    live.wait_for_error("later");
+    let mut all = String::new();
+    reader.read_to_string(&mut all).expect("it is a pipe");
+    live.finish().expect_code(0).expect_errors("later\nfalse 1288894\n");
+    assert!(all.lines().zip(1..).all(|(line, n)| line == n.to_string()) && all.len() == 1_288_895);
+}
+
+#[test]
+fn what_a_process_in_the_background_says_to_a_slow_reader_keeps_its_order() {
+    let (mut reader, writer) = std::io::pipe().expect("there is a descriptor");
+    let script =
+        "let p = start(shell(`seq 100000 125000 >&2`), #{stderr: \"tee\"}); sleep(0.2); print(\"stopping\"); p.stop();";
+    let mut live = code(script).start_with(Stdio::piped(), writer);
+    live.wait_for("stopping");
+    let mut all = String::new();
+    reader.read_to_string(&mut all).expect("it is a pipe");
+    live.finish().expect(0, "stopping\n");
+    assert!(all.lines().count() > 1000, "{}", all.len());
+    for (line, n) in all.split_inclusive('\n').zip(100_000..) {
+        assert!(line == format!("{n}\n") || (!line.ends_with('\n') && n.to_string().starts_with(line)), "{line} {n}");
+    }
+}
+
+#[test]
+fn a_handlers_command_does_not_die_of_a_reader_that_went_away() {
+    let script = "atexit(|| { run([\"seq\", \"100000\"]); sh(`seq 100000`, #{stderr: \"stdout\"}); start([\"seq\", \"100000\"]).wait(); });
+        atexit(|| { run([\"echo\", \"one\"]); eprint(\"cleaned\"); }); run([\"yes\"]);";
+    let (reader, writer) = std::io::pipe().expect("there is a descriptor");
+    let mut live = code(script).start_with(writer, Stdio::piped());
+    let mut line = String::new();
+    BufReader::with_capacity(2, reader).read_line(&mut line).expect("it is a pipe");
+    assert_eq!(line, "y\n");
+    live.wait_for_error("cleaned");
+    live.finish().expect_code(141).expect_not("killed");
+}
+
+#[test]
+fn what_a_command_left_behind_and_writes_on_is_let_go() {
+    let script = "run([\"sh\", \"-c\", \"yes & exit 0\"], #{name: \"n\"}); eprint(\"went on\");";
+    let mut live = code(script).start_with(Stdio::null(), Stdio::piped());
+    live.wait_for_error("went on");
     live.finish().expect_code(0);
+}
+
+#[test]
+fn a_signal_reaches_what_a_command_left_behind_for_as_long_as_it_is_read() {
+    let script =
+        "run([\"sh\", \"-c\", \"yes & echo pid $! >&2; exit 0\"], #{name: \"n\", stderr: #{file: \"/dev/stderr\"}});";
+    let mut live = code(script).start_with(Stdio::null(), Stdio::piped());
+    live.wait_for_error("pid ").wait_for_error("\n").signal(nix::sys::signal::Signal::SIGTERM);
+    let output = live.finish();
+    output.expect_code(143);
+    let pid = output.err().lines().find_map(|line| line.strip_prefix("pid ")?.parse().ok()).expect("it is told");
+    expect_gone(&[pid]);
 }
 
 #[test]
@@ -160,4 +238,11 @@ fn a_named_pipe_is_waited_for_and_a_signal_ends_the_wait() {
     let mut live = code(script).cwd(place.path()).start();
     live.wait_for("ready").signal(nix::sys::signal::Signal::SIGTERM);
     live.finish().expect(143, "ready\ncleaned\n");
+    for stream in ["stdin", "stdout"] {
+        let script = format!(
+            "try {{ run([\"cat\"], #{{{stream}: #{{file: \"pipe\"}}, timeout: 0.1}}); }} catch (e) {{ print(`${{e.kind}}: ${{e.message}}`); }}"
+        );
+        let message = format!("timeout: cannot start `cat`: cannot open `pipe` for its {stream}: timed out\n");
+        code(&script).cwd(place.path()).run().expect(0, &message);
+    }
 }

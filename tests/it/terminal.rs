@@ -366,10 +366,15 @@ fn a_command_without_the_terminal_is_not_reached_by_its_keys() {
 fn a_process_in_the_background_that_wants_the_terminal_is_killed_and_told_of() {
     let (status, screen) =
         Terminal::code("let p = start([\"sh\", \"-c\", \"read x </dev/tty\"]); while p.running { sleep(0.01); }").end();
-    assert!(status.success() && screen.contains("was killed because it wants the terminal"), "{screen}");
+    assert!(
+        status.success()
+            && screen.contains("was killed by KILL: it wants the terminal, which it does not have, and nobody"),
+        "{screen}"
+    );
     let (status, screen) = Terminal::code("wait_all([start([\"sh\", \"-c\", \"read x </dev/tty\"])]);").end();
     assert!(
-        status.code() == Some(1) && screen.contains("it wants the terminal, which it does not have here"),
+        status.code() == Some(1)
+            && screen.contains("was killed by KILL: it wants the terminal, which it does not have"),
         "{screen}"
     );
 }
