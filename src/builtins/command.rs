@@ -158,6 +158,9 @@ fn execute(host: &Host, plan: &mut Plan) -> Result<Finished, Box<EvalAltResult>>
     if finished.ended == Ended::Killed(Signal::PIPE.number()) && plan.stdout.is_passed_on() {
         host.look_at_stdout();
     }
+    if plan.stdout.is_passed_on() {
+        super::output::flush(host)?;
+    }
     if host.checkpoint() {
         return Err(stopped());
     }

@@ -132,6 +132,8 @@ pub enum Error {
         /// Its number.
         pid: i32,
     },
+    /// What was printed, or passed on of a command, could not be written.
+    Output(io::Error),
     /// The system refused something.
     System {
         /// What was called.
@@ -243,7 +245,7 @@ impl Error {
             Self::Late { .. } => "timeout",
             Self::NoFile { error, .. } if error.kind() == io::ErrorKind::TimedOut => "timeout",
             Self::Unstartable { .. } | Self::Spawn { .. } => "program",
-            Self::System { .. } | Self::NoFile { .. } => "system",
+            Self::System { .. } | Self::NoFile { .. } | Self::Output(_) => "system",
             Self::UnknownField { .. } => "field",
             Self::Json(_) => "json",
             _ => "argument",
@@ -354,6 +356,7 @@ impl fmt::Display for Error {
             }
             Self::Option { verb, key, expected, given } => write!(f, "{verb}: `{key}` is {expected}, not {given}"),
             Self::Command(failed) => failed.fmt(f),
+            Self::Output(error) => write!(f, "cannot write to standard output: {}", reason(error)),
             Self::Gone { pid } => write!(f, "process {pid} has ended"),
             Self::Late { verb, what, limit } => write!(f, "{verb}: {what} after {}", seconds(*limit)),
             Self::System { verb, action, error } => write!(f, "{verb}: cannot {action}: {}", reason(error)),

@@ -88,7 +88,11 @@ fn print(host: &Host, text: &str) -> Result<(), Box<EvalAltResult>> {
 ///
 /// The write failed, or the run is stopped.
 pub fn flush(host: &Host) -> Result<(), Box<EvalAltResult>> {
-    host.flush().map_err(raise)
+    host.flush().map_err(|error| match error {
+        WriteError::Stopped => stopped(),
+        // What it was that was printed is not known any more.
+        WriteError::Failed(error) => Error::Output(error).into(),
+    })
 }
 
 fn raise(error: WriteError) -> Box<EvalAltResult> {

@@ -112,7 +112,7 @@ impl Interpreter {
                 Failure::from_error(&error, &context)
             }
             (Ok(()), Err(WriteError::Failed(error))) => {
-                Failure::new(format!("print: cannot write to standard output: {}", reason(&error)))
+                Failure::new(format!("cannot write to standard output: {}", reason(&error)))
             }
             (Ok(()), _) => return Outcome::Finished,
         };

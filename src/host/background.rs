@@ -16,7 +16,7 @@ use super::exit_stack::EntryId;
 use super::family::Kin;
 use super::plan::{Fate, Plan, Source, how};
 use super::running::{LAST_NEWS, NO_NEWS, Unstarted};
-use super::streams::Streams;
+use super::streams::{Held, Streams};
 use crate::sys::descriptor::Which;
 use crate::sys::process::{Child, Ended, signal_process};
 use crate::sys::signal::Signal;
@@ -564,11 +564,18 @@ impl<H> State<H> {
     /// Gives out what a quiet process has said, and from now on at once what it says.
     pub fn release_held_of(&self, process: &Background) {
         let Some(carrier) = &process.carrier else { return };
-        let mut carried = carrier.lock();
-        if carried.streams.is_holding() {
+        let held = carrier.lock().streams.take_held().filter(Held::is_any);
+        if held.is_some() {
             self.say(&format!("output of `{}`:", process.plan.title()));
         }
-        carried.streams.release(&mut |which, bytes| self.pass_on_slowly(which, bytes));
+        self.release(held);
+    }
+
+    /// Gives out what was held back, and waits for the readers as they are.
+    pub(super) fn release(&self, held: Option<Held>) {
+        if let Some(held) = held {
+            held.release(&mut |which, bytes| self.pass_on_slowly(which, bytes));
+        }
     }
 }
 

@@ -106,7 +106,7 @@ impl<H> State<H> {
         self.set_foreground(None);
         let (ended, fate, at) = result?;
         if !plan.is_ok(ended, fate) || self.top_stop().is_some() {
-            streams.release(&mut |which, bytes| self.pass_on_slowly(which, bytes));
+            self.release(streams.take_held());
         }
         self.flush_passed_on();
         let took = at.duration_since(started);

@@ -306,7 +306,9 @@ impl Streams {
                 return;
             }
             // What cannot be held, as on a full disk, is seen rather than lost.
-            self.release(pass);
+            if let Some(held) = self.held.take() {
+                held.release(pass);
+            }
         }
         pass(which, bytes);
     }
@@ -334,15 +336,12 @@ impl Streams {
 
     /// Whether something is held back.
     pub(super) fn is_holding(&self) -> bool {
-        self.held.as_ref().is_some_and(|held| !held.runs.is_empty())
+        self.held.as_ref().is_some_and(Held::is_any)
     }
 
-    /// Gives what was held back.
-    pub(super) fn release(&mut self, pass: &mut dyn FnMut(Which, &[u8])) {
-        if let Some(held) = self.held.take() {
-            // What cannot be read any more is lost; there is nobody to tell who could do something.
-            let _ = held.release(pass);
-        }
+    /// Takes what was held back; from now on nothing is.
+    pub(super) fn take_held(&mut self) -> Option<Held> {
+        self.held.take()
     }
 }
 
@@ -374,7 +373,7 @@ impl Prefix {
 
 /// What is held back, of both streams in order.
 #[derive(Debug)]
-struct Held {
+pub(super) struct Held {
     file: SpooledTempFile,
     runs: Vec<(Which, usize)>,
 }
@@ -393,10 +392,20 @@ impl Held {
         Ok(())
     }
 
-    fn release(mut self, pass: &mut dyn FnMut(Which, &[u8])) -> io::Result<()> {
+    /// Whether there is anything.
+    pub(super) fn is_any(&self) -> bool {
+        !self.runs.is_empty()
+    }
+
+    /// Gives it. What cannot be read any more is lost: there is nobody to tell who could do something.
+    pub(super) fn release(mut self, pass: &mut dyn FnMut(Which, &[u8])) {
+        let _ = self.try_release(pass);
+    }
+
+    fn try_release(&mut self, pass: &mut dyn FnMut(Which, &[u8])) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(0))?;
         let mut buffer = vec![0; PIECE];
-        for (which, mut left) in self.runs {
+        for (which, mut left) in std::mem::take(&mut self.runs) {
             while left > 0 {
                 let most = left.min(PIECE);
                 let count = self.file.read(&mut buffer[..most])?;
@@ -468,7 +477,7 @@ mod tests {
         held.add(Which::Stderr, b"c").expect("it is in memory");
         held.add(Which::Stdout, b"d").expect("it is in memory");
         let mut seen = Vec::new();
-        held.release(&mut |which, bytes| seen.push((which, bytes.to_vec()))).expect("it is in memory");
+        held.release(&mut |which, bytes| seen.push((which, bytes.to_vec())));
         let expected =
             [(Which::Stdout, b"ab".to_vec()), (Which::Stderr, b"c".to_vec()), (Which::Stdout, b"d".to_vec())];
         assert_eq!(seen, expected);

@@ -200,6 +200,18 @@ fn a_script_stays_in_a_directory_that_is_gone() {
 }
 
 #[test]
+fn a_script_that_starts_in_a_removed_directory_is_there_and_its_handlers_are_above() {
+    let place = Place::new();
+    let start = ["sh", "-c", "mkdir gone; cd gone; rmdir ../gone; exec \"$@\"", "sh"];
+    let here = place.path().display().to_string();
+    code("atexit([\"pwd\"]); print(cwd());")
+        .under(&start)
+        .cwd(place.path())
+        .run()
+        .expect(0, &format!("{here}/gone\n{here}\n"));
+}
+
+#[test]
 fn a_script_comes_back_to_the_directory_that_its_handler_has_removed() {
     let place = Place::new();
     let script = "sh(\"mkdir -p a/b\"); cd(\"a\"); let here = cwd();

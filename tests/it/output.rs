@@ -152,6 +152,10 @@ fn a_full_disk_is_noticed_at_the_end_at_the_latest_and_can_be_caught() {
     let script = "try { print(\"line\"); sleep(0); } catch (e) { eprint(e.message); } exit(5);";
     let output = code(script).start_with(full(), Stdio::piped()).finish();
     output.expect_code(5).expect_errors("print: cannot write to standard output: no space left on device\n");
+    // What a command says that goes through the host is told where the command is.
+    let script = script.replace("print(\"line\"); sleep(0);", "run([\"echo\", \"line\"], #{name: \"n\"});");
+    let output = code(&script).start_with(full(), Stdio::piped()).finish();
+    output.expect_code(5).expect_errors("cannot write to standard output: no space left on device\n");
 }
 
 #[test]
