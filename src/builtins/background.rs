@@ -40,8 +40,7 @@ impl PartialEq for Process {
     fn eq(&self, other: &Self) -> bool {
         match (&self.which, &other.which) {
             (Kind::Started(one), Kind::Started(other)) => Rc::ptr_eq(one, other),
-            // Of one number there is one process that runs, and one that has ended is of no more use.
-            (Kind::Stranger(one, _), Kind::Stranger(other, _)) => one.pid() == other.pid(),
+            (Kind::Stranger(one, _), Kind::Stranger(other, _)) => one.is_same(other),
             _ => false,
         }
     }
@@ -240,6 +239,7 @@ fn wait_all(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
 fn stop_all(host: &Host, processes: &[&Process]) -> Result<(), Error> {
     let error = |error| refused("stop", "wait", error);
     let (mut started, mut strangers, mut result) = (Vec::new(), Vec::new(), Ok(()));
+    let grace = Instant::now().checked_add(host.settings.grace);
     for process in processes {
         match &process.which {
             Kind::Started(process) => started.push(Rc::clone(process)),
@@ -251,12 +251,12 @@ fn stop_all(host: &Host, processes: &[&Process]) -> Result<(), Error> {
             }
         }
     }
-    host.stop_processes(&started).map_err(error)?;
+    let stopped = host.stop_processes(&started).map_err(error);
     for process in &started {
         process.set_waited_for();
     }
-    host.see_off(&strangers).map_err(error)?;
-    result
+    host.see_off(&strangers, grace).map_err(error)?;
+    stopped.and(result)
 }
 
 /// Stops a process, as its entry on the exit stack does.
@@ -385,6 +385,9 @@ impl Process {
     }
 
     fn stop(&self) -> Outcome {
+        if self.pid() == own_pid() {
+            return Err(Error::Words("stop", "the script would stop itself: `exit` ends it".into()).into());
+        }
         super::output::flush(&self.host)?;
         stop_all(&self.host, &[self])?;
         if self.host.checkpoint() { Err(stopped()) } else { Ok(self.result()) }

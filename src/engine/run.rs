@@ -172,6 +172,7 @@ impl Interpreter {
         if status != Status::Code(0) {
             // The end may have failed of what it has written.
             self.host.release_held();
+            self.host.drain();
         }
         status
     }

@@ -320,6 +320,7 @@ impl<H> State<H> {
         let background = self.background.borrow();
         background
             .iter()
+            .filter(|process| process.is_active())
             .filter_map(|process| [process.deadline.get(), process.next.get()].into_iter().flatten().min())
             .min()
     }
@@ -430,7 +431,7 @@ impl<H> State<H> {
         true
     }
 
-    /// Takes back that a process is stopped at the end; waits until it has read the text that it was given.
+    /// Takes back that a process is stopped at the end; waits until its pipe has taken the text that it was given.
     ///
     /// # Errors
     ///
@@ -439,6 +440,10 @@ impl<H> State<H> {
         if let Some(carrier) = &process.carrier {
             while !self.stopped() && self.is_running(process) && carrier.lock().streams.unwritten() > 0 {
                 self.block(&[], None)?;
+            }
+            if self.stopped() {
+                // It is stopped in its turn.
+                return Ok(());
             }
         }
         process.is_detached.set(true);

@@ -25,7 +25,7 @@ pub(super) struct Carrier {
 pub(super) struct Carried {
     /// The streams.
     pub(super) streams: Streams,
-    /// Whether all was read and passed on.
+    /// Whether all was read.
     pub(super) is_done: bool,
 }
 
@@ -68,20 +68,23 @@ impl Carrier {
 /// The thread of a process: reads and feeds its streams, and passes on what it says.
 fn carry(shared: &Mutex<Carried>, control: &OwnedFd, passage: &Passage) {
     let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
+    let outlet = &*passage.outlet;
     loop {
         let slots = {
             let mut carried = lock();
-            if !carried.streams.is_read() {
+            if !carried.streams.is_read() && !carried.is_done {
                 carried.is_done = true;
                 passage.wake();
             }
-            if !carried.streams.is_any() {
+            if !carried.streams.is_any() && outlet.unwritten().is_empty() {
                 return;
             }
-            carried.streams.slots(|_| false)
+            carried.streams.slots(|which| outlet.is_slow(which))
         };
+        let unwritten = outlet.unwritten();
         let mut fds = vec![(control.as_fd(), Interest::Readable)];
         fds.extend(slots.iter().map(|(_, pipe, interest)| (pipe.as_fd(), *interest)));
+        fds.extend(unwritten.iter().map(|which| (which.own(), Interest::Writable)));
         let Ok(ready) = descriptor::wait(&fds) else { return };
         // Emptied; at its end the script waits for nothing more of the process.
         if ready[0] && descriptor::read(control, &mut [0; 64]).is_ok_and(|count| count == 0) {
@@ -91,10 +94,12 @@ fn carry(shared: &Mutex<Carried>, control: &OwnedFd, passage: &Passage) {
             // What is read later by another thread comes later.
             let mut carried = lock();
             for ((slot, ..), _) in slots.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
-                carried.streams.act(*slot, &mut |which, bytes| passage.add(which, bytes));
+                carried.streams.act(*slot, &mut |which, bytes| outlet.add(which, bytes));
             }
         }
-        passage.wait_until_written();
+        for which in unwritten {
+            outlet.try_write(which);
+        }
         passage.wake();
     }
 }

@@ -83,7 +83,7 @@ struct Frame {
 pub struct State<H> {
     /// What the command line said.
     pub settings: Settings,
-    /// Standard output.
+    /// Standard output and error.
     pub output: Output,
     interrupts: Interrupts,
     frames: RefCell<Vec<Frame>>,
@@ -248,6 +248,7 @@ impl<H> State<H> {
             self.take_signals();
             // A process in the background may have ended.
             self.look_after();
+            self.reap();
         }
         // A reader that is gone is a signal, and does not wait for the next flush.
         if self.output.take_closed() {

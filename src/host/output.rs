@@ -4,7 +4,10 @@
 //! thread writes what is left after a tenth of a second, so that a reader never waits longer for a line,
 //! whatever the script does. It is started by the first line that has to wait.
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal};
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,7 +21,7 @@ const LATEST: Duration = Duration::from_millis(100);
 /// More than this is not collected: larger writes gain nothing.
 const FULL: usize = 64 * 1024;
 
-/// What a pipe that polls as writable takes without blocking. Source: POSIX `PIPE_BUF` on Linux.
+/// What a pipe that polls as writable takes without blocking, unless another process fills it in between. Source: POSIX `PIPE_BUF` on Linux.
 const CHUNK: usize = 4096;
 
 /// Why output did not reach its reader.
@@ -45,23 +48,29 @@ struct State {
     buffer: Vec<u8>,
     /// When the oldest line in the buffer was printed.
     since: Option<Instant>,
+    /// Whether the thread that writes what is late knows of that.
+    is_told: bool,
     last_write: Option<Instant>,
     /// A fault that nobody has been told of.
     fault: Option<Fault>,
     /// The reader went away: what comes now is dropped.
     is_closed: bool,
+    /// What is written to so that it never blocks, where there is such a thing, once it was asked for.
+    unblocked: Option<Option<OwnedFd>>,
 }
 
 /// The streams, for every thread that writes. What is added at once stays together.
 #[derive(Default)]
-struct Shared {
+pub struct Outlet {
     stdout: Mutex<State>,
     stderr: Mutex<State>,
     /// Tells the thread that writes what is late.
     filled: Condvar,
+    /// Whether a fault of standard output is that its reader went away.
+    was_closed: AtomicBool,
 }
 
-impl Shared {
+impl Outlet {
     fn lock(&self, which: Which) -> MutexGuard<'_, State> {
         let state = match which {
             Which::Stdout => &self.stdout,
@@ -70,15 +79,16 @@ impl Shared {
         state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds to what waits, and writes what can be written now. What is printed comes before what is said of it.
-    fn add(&self, which: Which, bytes: &[u8]) {
+    /// Takes what is to be written on a stream, and writes what can be written now. What is printed comes before what is
+    /// said of it.
+    pub fn add(&self, which: Which, bytes: &[u8]) {
         if which == Which::Stderr {
-            self.write(Which::Stdout);
+            self.try_write(Which::Stdout);
         }
         let mut state = self.lock(which);
         if !state.is_closed {
             state.buffer.extend_from_slice(bytes);
-            drain_or_keep_fault(which, &mut state);
+            self.drain_or_keep_fault(which, &mut state);
         }
     }
 
@@ -87,64 +97,14 @@ impl Shared {
     /// # Returns
     ///
     /// Whether all was written.
-    fn write(&self, which: Which) -> bool {
-        drain_or_keep_fault(which, &mut self.lock(which))
+    pub fn try_write(&self, which: Which) -> bool {
+        self.drain_or_keep_fault(which, &mut self.lock(which))
     }
-}
 
-/// Standard output and standard error.
-pub struct Output {
-    shared: Arc<Shared>,
-    terminal: bool,
-    thread: std::cell::Cell<bool>,
-}
-
-impl Output {
-    /// Those of the process.
+    /// How much waits to be written.
     #[must_use]
-    pub fn new() -> Self {
-        Self { shared: Arc::default(), terminal: io::stdout().is_terminal(), thread: std::cell::Cell::new(false) }
-    }
-
-    /// Collects a line.
-    ///
-    /// # Returns
-    ///
-    /// Whether it should be written at once: on a terminal, when much was collected, and when nothing was
-    /// written for a while, which spares short scripts the thread.
-    pub fn print(&self, text: &str, waker: impl FnOnce() -> io::Result<Waker>) -> bool {
-        let mut state = self.shared.lock(Which::Stdout);
-        state.buffer.extend_from_slice(text.as_bytes());
-        state.buffer.push(b'\n');
-        if self.terminal || state.buffer.len() >= FULL {
-            return true;
-        }
-        if state.since.is_some() {
-            return false;
-        }
-        let now = Instant::now();
-        if state.last_write.is_none_or(|last| now.duration_since(last) >= LATEST) {
-            return true;
-        }
-        state.since = Some(now);
-        drop(state);
-        if !self.thread.get() {
-            let started = waker().and_then(|waker| {
-                let shared = Arc::clone(&self.shared);
-                let thread = std::thread::Builder::new().name("flush".into());
-                with_all_blocked(|| thread.spawn(move || flush_late(&shared, &waker)))
-            });
-            // Without a thread every line is written at once.
-            self.thread.set(started.is_ok());
-            return started.is_err();
-        }
-        self.shared.filled.notify_one();
-        false
-    }
-
-    /// Takes what is to be written on a stream, and writes what can be written now.
-    pub fn add(&self, which: Which, bytes: &[u8]) {
-        self.shared.add(which, bytes);
+    pub fn waiting(&self, which: Which) -> usize {
+        self.lock(which).buffer.len()
     }
 
     /// Whether so much waits that nothing should be added: the reader is slow. Standard error is not collected.
@@ -154,21 +114,113 @@ impl Output {
         if which == Which::Stdout { waiting >= FULL } else { waiting > 0 }
     }
 
-    /// How much waits to be written.
+    /// The streams on which something waits to be written.
     #[must_use]
-    pub fn waiting(&self, which: Which) -> usize {
-        self.shared.lock(which).buffer.len()
+    pub fn unwritten(&self) -> Vec<Which> {
+        [Which::Stdout, Which::Stderr].into_iter().filter(|which| self.waiting(*which) > 0).collect()
+    }
+
+    /// That of standard error is no matter: there is nowhere left to say so.
+    fn drain_or_keep_fault(&self, which: Which, state: &mut State) -> bool {
+        match drain(which, state) {
+            Ok(is_all) => is_all,
+            Err(fault) => {
+                if which == Which::Stdout {
+                    self.keep_fault(state, fault);
+                }
+                true
+            }
+        }
+    }
+
+    fn keep_fault(&self, state: &mut State, fault: Fault) {
+        self.was_closed.fetch_or(matches!(fault, Fault::Closed), Ordering::SeqCst);
+        state.fault.get_or_insert(fault);
+    }
+}
+
+/// Standard output and standard error.
+pub struct Output {
+    outlet: Arc<Outlet>,
+    terminal: bool,
+    thread: Cell<bool>,
+}
+
+impl Output {
+    /// Those of the process.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { outlet: Arc::default(), terminal: io::stdout().is_terminal(), thread: Cell::new(false) }
+    }
+
+    /// Collects a line.
+    ///
+    /// # Returns
+    ///
+    /// Whether it should be written at once: on a terminal, when much was collected, and when nothing was
+    /// written for a while, which spares short scripts the thread.
+    pub fn print(&self, text: &str, waker: impl FnOnce() -> io::Result<Waker>) -> bool {
+        let mut state = self.outlet.lock(Which::Stdout);
+        state.buffer.extend_from_slice(text.as_bytes());
+        state.buffer.push(b'\n');
+        if self.terminal || state.buffer.len() >= FULL {
+            return true;
+        }
+        if state.since.is_none() {
+            let now = Instant::now();
+            if state.last_write.is_none_or(|last| now.duration_since(last) >= LATEST) {
+                return true;
+            }
+            state.since = Some(now);
+        }
+        !self.see_to_late(state, waker)
+    }
+
+    /// What was passed on and its reader has not read is written by the thread, unless somebody does before.
+    pub fn leave_rest(&self, waker: impl FnOnce() -> io::Result<Waker>) {
+        let state = self.outlet.lock(Which::Stdout);
+        if state.since.is_some() {
+            self.see_to_late(state, waker);
+        }
+    }
+
+    /// Tells the thread that something waits.
+    ///
+    /// # Returns
+    ///
+    /// Whether there is a thread: without one every line is written at once.
+    fn see_to_late(&self, mut state: MutexGuard<'_, State>, waker: impl FnOnce() -> io::Result<Waker>) -> bool {
+        if std::mem::replace(&mut state.is_told, true) {
+            return self.thread.get();
+        }
+        drop(state);
+        if !self.thread.get() {
+            let started = waker().and_then(|waker| {
+                let outlet = Arc::clone(&self.outlet);
+                let thread = std::thread::Builder::new().name("flush".into());
+                with_all_blocked(|| thread.spawn(move || flush_late(&outlet, &waker)))
+            });
+            self.thread.set(started.is_ok());
+        }
+        self.outlet.filled.notify_one();
+        self.thread.get()
+    }
+
+    /// What every thread writes to.
+    #[must_use]
+    pub fn outlet(&self) -> &Outlet {
+        &self.outlet
     }
 
     /// The same output for another thread, which wakes the first one of a fault.
     #[must_use]
     pub fn for_thread(&self, waker: Waker) -> Passage {
-        Passage { shared: Arc::clone(&self.shared), waker }
+        Passage { outlet: Arc::clone(&self.outlet), waker }
     }
 
     /// Drops what was printed and waits: its reader does not read.
     pub fn clear(&self) {
-        let mut state = self.shared.lock(Which::Stdout);
+        let mut state = self.outlet.lock(Which::Stdout);
         state.buffer.clear();
         state.since = None;
     }
@@ -183,35 +235,22 @@ impl Output {
     ///
     /// The fault of this write, with which what was collected is dropped; or of one that another thread made.
     pub fn write_some(&self) -> Result<bool, Fault> {
-        let mut state = self.shared.lock(Which::Stdout);
+        let mut state = self.outlet.lock(Which::Stdout);
         if let Some(fault) = state.fault.take() {
             return Err(fault);
         }
         drain(Which::Stdout, &mut state)
     }
 
-    /// Writes what can be written now; a fault is kept for the next who asks.
-    ///
-    /// # Returns
-    ///
-    /// Whether all was written.
-    pub fn try_write(&self, which: Which) -> bool {
-        self.shared.write(which)
-    }
-
     /// Keeps a fault for the next who asks.
     pub fn keep_fault(&self, fault: Fault) {
-        self.shared.lock(Which::Stdout).fault.get_or_insert(fault);
+        self.outlet.keep_fault(&mut self.outlet.lock(Which::Stdout), fault);
     }
 
     /// Whether a thread found that the reader went away; true once.
     pub fn take_closed(&self) -> bool {
-        let mut state = self.shared.lock(Which::Stdout);
-        let closed = matches!(state.fault, Some(Fault::Closed));
-        if closed {
-            state.fault = None;
-        }
-        closed
+        self.outlet.was_closed.swap(false, Ordering::SeqCst)
+            && self.outlet.lock(Which::Stdout).fault.take_if(|fault| matches!(fault, Fault::Closed)).is_some()
     }
 }
 
@@ -224,45 +263,15 @@ impl Default for Output {
 /// Standard output and error for what a command in the background writes.
 #[derive(Clone)]
 pub struct Passage {
-    shared: Arc<Shared>,
+    /// What is written to.
+    pub outlet: Arc<Outlet>,
     waker: Waker,
 }
 
 impl Passage {
-    /// Takes what is to be written on a stream, and writes what can be written now.
-    pub fn add(&self, which: Which, bytes: &[u8]) {
-        self.shared.add(which, bytes);
-    }
-
-    /// Waits for the readers, until all is written.
-    pub fn wait_until_written(&self) {
-        for which in [Which::Stdout, Which::Stderr] {
-            while !self.shared.write(which) {
-                descriptor::wait_writable(which.own());
-            }
-        }
-        if self.shared.lock(Which::Stdout).fault.is_some() {
-            self.waker.wake();
-        }
-    }
-
     /// Wakes the thread that waits for what this one does.
     pub fn wake(&self) {
         self.waker.wake();
-    }
-}
-
-/// Writes what can be written now; a fault is kept for the next who asks. That of standard error is no matter: there is
-/// nowhere left to say so.
-fn drain_or_keep_fault(which: Which, state: &mut State) -> bool {
-    match drain(which, state) {
-        Ok(is_all) => is_all,
-        Err(fault) => {
-            if which == Which::Stdout {
-                state.fault.get_or_insert(fault);
-            }
-            true
-        }
     }
 }
 
@@ -271,14 +280,20 @@ fn drain(which: Which, state: &mut State) -> Result<bool, Fault> {
     let mut written = 0;
     let mut result = Ok(true);
     while written < state.buffer.len() {
-        if !descriptor::is_writable(which.own()) {
-            result = Ok(false);
-            break;
-        }
-        let end = state.buffer.len().min(written + CHUNK);
-        match quiet_write::write(which.own(), &state.buffer[written..end]) {
+        let rest = &state.buffer[written..];
+        let count = match state.unblocked.get_or_insert_with(|| descriptor::unblocked(which)) {
+            Some(own) => quiet_write::write(own, rest),
+            None if descriptor::is_writable(which.own()) => {
+                quiet_write::write(which.own(), &rest[..rest.len().min(CHUNK)])
+            }
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        };
+        match count {
             Ok(count) => written += count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                result = Ok(false);
+                break;
+            }
             Err(error) => {
                 let fault = Fault::from_error(error);
                 state.is_closed |= matches!(fault, Fault::Closed);
@@ -292,20 +307,21 @@ fn drain(which: Which, state: &mut State) -> Result<bool, Fault> {
         state.last_write = Some(Instant::now());
     }
     state.since = if state.buffer.is_empty() { None } else { state.since.or_else(|| Some(Instant::now())) };
+    state.is_told &= state.since.is_some();
     result
 }
 
 /// The thread: writes what has waited for long enough.
-fn flush_late(shared: &Shared, waker: &Waker) {
-    let mut state = shared.lock(Which::Stdout);
+fn flush_late(outlet: &Outlet, waker: &Waker) {
+    let mut state = outlet.lock(Which::Stdout);
     loop {
         let Some(since) = state.since else {
-            state = shared.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = outlet.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
             continue;
         };
         let left = LATEST.saturating_sub(since.elapsed());
         if !left.is_zero() {
-            state = shared.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = outlet.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
             continue;
         }
         match drain(Which::Stdout, &mut state) {
@@ -314,10 +330,10 @@ fn flush_late(shared: &Shared, waker: &Waker) {
             Ok(false) => {
                 drop(state);
                 descriptor::wait_writable(Which::Stdout.own());
-                state = shared.lock(Which::Stdout);
+                state = outlet.lock(Which::Stdout);
             }
             Err(fault) => {
-                state.fault = Some(fault);
+                outlet.keep_fault(&mut state, fault);
                 waker.wake();
             }
         }
@@ -327,7 +343,8 @@ fn flush_late(shared: &Shared, waker: &Waker) {
 /// Writes a line to standard error, however long that takes: where no run can be held up.
 pub fn write_stderr(line: &str) {
     let mut state = State { buffer: line.into(), ..State::default() };
-    while !drain_or_keep_fault(Which::Stderr, &mut state) {
+    // What cannot be said is no matter.
+    while let Ok(false) = drain(Which::Stderr, &mut state) {
         descriptor::wait_writable(Which::Stderr.own());
     }
 }

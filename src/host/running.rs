@@ -126,17 +126,17 @@ impl<H> State<H> {
         }
     }
 
-    /// Opens a file; a named pipe in a thread, which is left behind when what runs is stopped or it is too late.
+    /// Opens a file; a named pipe in a thread, until what runs is stopped or it is too late.
     pub(super) fn open(&self, path: &Path, access: Access, until: Option<Instant>) -> io::Result<OwnedFd> {
         if !descriptor::is_named_pipe(path) {
             return descriptor::open(path, access);
         }
-        let (opened, waker, path) = (Arc::new(Mutex::new(None)), self.interrupts().waker()?, path.to_path_buf());
-        let result = Arc::clone(&opened);
+        let (opened, waker) = (Arc::new(Mutex::new(None)), self.interrupts().waker()?);
+        let (result, name) = (Arc::clone(&opened), path.to_path_buf());
         let thread = std::thread::Builder::new().name("open".into());
         with_all_blocked(|| {
             thread.spawn(move || {
-                let file = descriptor::open(&path, access);
+                let file = descriptor::open(&name, access);
                 *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
                 waker.wake();
             })
@@ -146,10 +146,12 @@ impl<H> State<H> {
                 return file;
             }
             if until.is_some_and(|until| Instant::now() >= until) {
+                descriptor::meet_openers(path);
                 return Err(io::ErrorKind::TimedOut.into());
             }
             self.block(&[], until)?;
         }
+        descriptor::meet_openers(path);
         Err(io::ErrorKind::Interrupted.into())
     }
 
@@ -260,19 +262,19 @@ impl<H> State<H> {
             self.block(&[], until)?;
             return Ok(());
         }
-        let slow: Vec<Which> =
-            [Which::Stdout, Which::Stderr].into_iter().filter(|which| self.output.is_slow(*which)).collect();
-        let slots = streams.slots(|which| slow.contains(&which));
+        let outlet = self.output.outlet();
+        let slots = streams.slots(|which| outlet.is_slow(which));
+        let unwritten = outlet.unwritten();
         let mut fds: Vec<_> = slots.iter().map(|(_, pipe, interest)| (pipe.as_fd(), *interest)).collect();
-        fds.extend(slow.iter().map(|which| (which.own(), Interest::Writable)));
+        fds.extend(unwritten.iter().map(|which| (which.own(), Interest::Writable)));
         let ready = self.block(&fds, until)?;
         let acting: Vec<Slot> = slots.iter().zip(&ready).filter(|(_, ready)| **ready).map(|((s, ..), _)| *s).collect();
         drop(slots);
         for slot in acting {
             streams.act(slot, &mut |which, bytes| self.pass_on(which, bytes));
         }
-        for which in slow {
-            self.output.try_write(which);
+        for which in unwritten {
+            outlet.try_write(which);
         }
         Ok(())
     }

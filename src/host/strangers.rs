@@ -45,14 +45,13 @@ impl<H> State<H> {
         Ok(())
     }
 
-    /// Waits until processes that are no children, and were asked to end, have ended: the grace period, KILL. What runs
-    /// may be stopped meanwhile: then they are left to themselves.
+    /// Waits until processes that are no children, and were asked to end, have ended, or the grace period is over: then
+    /// KILL. What runs may be stopped meanwhile: then they are left to themselves.
     ///
     /// # Errors
     ///
     /// As poll(2) and kill(2).
-    pub fn see_off(&self, strangers: &[&Stranger]) -> io::Result<()> {
-        let grace = Instant::now().checked_add(self.settings.grace);
+    pub fn see_off(&self, strangers: &[&Stranger], grace: Option<Instant>) -> io::Result<()> {
         let mut is_killed = false;
         loop {
             let running: Vec<&Stranger> = strangers.iter().copied().filter(|stranger| stranger.is_running()).collect();

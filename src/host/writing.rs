@@ -70,7 +70,7 @@ impl<H> State<H> {
     /// is kept for later, as far as that goes.
     fn eprint_bytes(&self, bytes: &[u8]) -> Result<(), WriteError> {
         self.add_to_stderr(bytes);
-        while !self.output.try_write(Which::Stderr) {
+        while !self.output.outlet().try_write(Which::Stderr) {
             if self.stopped() {
                 return Err(WriteError::Stopped);
             }
@@ -83,14 +83,14 @@ impl<H> State<H> {
     }
 
     fn add_to_stderr(&self, bytes: &[u8]) {
-        if self.output.waiting(Which::Stderr) < MOST_UNREAD {
-            self.output.add(Which::Stderr, bytes);
+        if !self.stderr_is_stuck.get() || self.output.outlet().waiting(Which::Stderr) < MOST_UNREAD {
+            self.output.outlet().add(Which::Stderr, bytes);
         }
     }
 
     /// Passes on what a command has written, as far as that does not block; the rest is kept.
     pub(super) fn pass_on(&self, which: Which, bytes: &[u8]) {
-        self.output.add(which, bytes);
+        self.output.outlet().add(which, bytes);
     }
 
     /// Passes on much at once, and waits for the readers as they are.
@@ -103,11 +103,12 @@ impl<H> State<H> {
     pub(super) fn flush_passed_on(&self) {
         // Stopped: the clean-up goes on.
         let _ = self.eprint_bytes(&[]);
-        if self.output.is_slow(Which::Stdout)
+        if self.output.outlet().is_slow(Which::Stdout)
             && let Err(WriteError::Failed(error)) = self.flush()
         {
             self.output.keep_fault(Fault::Failed(error));
         }
+        self.output.leave_rest(|| self.interrupts.waker());
     }
 
     /// Waits until a reader reads. A reader that has made the clean-up wait once does not do it again.
@@ -138,7 +139,7 @@ impl<H> State<H> {
 
     /// Waits at the end until slow readers have all that was written, unless a signal has come in the clean-up, or
     /// comes now: then nobody waits for them.
-    pub(super) fn drain(&self) {
+    pub fn drain(&self) {
         let is_signalled = || self.blemishes.borrow().iter().any(|blemish| matches!(blemish, Blemish::Signal(_)));
         let wait = |which: Which| !is_signalled() && self.block(&[(which.own(), Interest::Writable)], None).is_ok();
         loop {
@@ -155,7 +156,7 @@ impl<H> State<H> {
                 break;
             }
         }
-        while !self.output.try_write(Which::Stderr) && !self.stderr_is_stuck.get() && wait(Which::Stderr) {}
+        while !self.output.outlet().try_write(Which::Stderr) && !self.stderr_is_stuck.get() && wait(Which::Stderr) {}
     }
 
     /// Draws the consequence of output that did not reach its reader.
@@ -212,7 +213,7 @@ impl<H> State<H> {
     /// reader of this that does not read gets a second, once: what is to be cleaned up does not wait for it.
     pub fn write_stderr(&self, text: &str) {
         self.add_to_stderr(text.as_bytes());
-        while !self.output.try_write(Which::Stderr) {
+        while !self.output.outlet().try_write(Which::Stderr) {
             if self.stderr_is_stuck.get() || !descriptor::wait_writable_for(Which::Stderr.own(), PATIENCE) {
                 return self.stderr_is_stuck.set(true);
             }

@@ -2,8 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::{Mode, SFlag, fstat};
 
 /// What a descriptor is waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,6 +61,26 @@ impl Which {
     }
 }
 
+/// A description of one's own of a pipe or a terminal, whose writes never block, whatever other processes do with
+/// theirs. `None` where there is none: of a file, of a terminal that is another user's, of what has no reader.
+///
+/// A write to a terminal that polls as writable blocks if it is longer than the room. That `O_NONBLOCK` be set on the
+/// description that was inherited, other processes would not expect. Source: proc(5), `/proc/pid/fd`.
+#[must_use]
+pub fn unblocked(which: Which) -> Option<OwnedFd> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let mode = SFlag::from_bits_truncate(fstat(which.own()).ok()?.st_mode);
+    let is_pipe = mode & SFlag::S_IFMT == SFlag::S_IFIFO;
+    if !is_pipe && !which.own().is_terminal() {
+        return None;
+    }
+    let path = format!("/proc/self/fd/{}", which.own().as_raw_fd());
+    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    nix::fcntl::open(path.as_str(), flags, Mode::empty()).ok()
+}
+
 /// A directory that is held open: it can be entered whatever becomes of its name.
 pub struct Directory(OwnedFd);
 
@@ -71,7 +92,7 @@ impl Directory {
     /// As open(2).
     pub fn current() -> io::Result<Self> {
         let flags = OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-        Ok(Self(nix::fcntl::open(".", flags, nix::sys::stat::Mode::empty())?))
+        Ok(Self(nix::fcntl::open(".", flags, Mode::empty())?))
     }
 
     /// Makes it the working directory.
@@ -134,6 +155,12 @@ pub fn open(path: &Path, access: Access) -> io::Result<OwnedFd> {
     Ok(options.custom_flags(OFlag::O_NOCTTY.bits()).open(path)?.into())
 }
 
+/// Ends the waits of those who open a named pipe: both its ends are open for a moment. Source: fifo(7).
+pub fn meet_openers(path: &Path) {
+    let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let _ = nix::fcntl::open(path, flags, Mode::empty());
+}
+
 /// Whether the file is a named pipe.
 #[must_use]
 pub fn is_named_pipe(path: &Path) -> bool {
@@ -156,7 +183,7 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 /// Whether two descriptors are of one file.
 #[must_use]
 pub fn is_same_file(a: impl AsFd, b: impl AsFd) -> bool {
-    match (nix::sys::stat::fstat(a), nix::sys::stat::fstat(b)) {
+    match (fstat(a), fstat(b)) {
         (Ok(a), Ok(b)) => (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino),
         _ => false,
     }

@@ -15,8 +15,9 @@ use super::interrupts::with_none_blocked;
 use super::signal::Signal;
 use super::tree;
 
-/// The name of the thread that starts programs. No program is called so.
-pub const THREAD: &str = "stagesh: script";
+/// The name of the thread that starts programs. No program is called so: the name of a file has no slash. Source:
+/// execve(2), `PR_SET_NAME(2const)`.
+pub const THREAD: &str = "stagesh/script";
 
 /// How a process ended: its wait status. Source: wait(2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -13,7 +13,7 @@ pub struct Stranger {
     pid: i32,
     /// Names the process for good, and polls as readable once it has ended. Source: pidfd_open(2).
     descriptor: Option<OwnedFd>,
-    /// Where there is no such descriptor: when it started, if processes can be listed.
+    /// When it started, if processes can be listed.
     start: Option<Ticks>,
 }
 
@@ -25,7 +25,7 @@ impl Stranger {
     /// As pidfd_open(2), but for a process that does not exist, and where there is no such call.
     pub fn find(pid: i32) -> io::Result<Option<Self>> {
         Ok(match open(pid)? {
-            Opened::Descriptor(descriptor) => Some(Self { pid, descriptor: Some(descriptor), start: None }),
+            Opened::Descriptor(descriptor) => Some(Self { descriptor: Some(descriptor), ..Self::by_number(pid) }),
             Opened::NoSuchCall => Some(Self::by_number(pid)),
             Opened::NoProcess => None,
         }
@@ -40,6 +40,12 @@ impl Stranger {
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.pid
+    }
+
+    /// Whether both are one process.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.pid, self.start) == (other.pid, other.start)
     }
 
     /// The name of its program, as the kernel cuts it; its number where processes cannot be listed.
@@ -99,8 +105,8 @@ fn open(pid: i32) -> io::Result<Opened> {
     let Some(raw) = Pid::from_raw(pid) else { return Ok(Opened::NoProcess) };
     match pidfd_open(raw, PidfdFlags::empty()) {
         Ok(descriptor) => Ok(Opened::Descriptor(descriptor)),
-        // EINVAL: the number of a thread.
-        Err(Errno::SRCH | Errno::INVAL) => Ok(Opened::NoProcess),
+        // The number of a thread, says an older kernel with EINVAL, a newer one with ENOENT.
+        Err(Errno::SRCH | Errno::INVAL | Errno::NOENT) => Ok(Opened::NoProcess),
         // Linux before 5.3, and a sandbox that does not know the call.
         Err(Errno::NOSYS | Errno::PERM) => Ok(Opened::NoSuchCall),
         Err(error) => Err(error.into()),

@@ -299,6 +299,33 @@ fn a_detached_process_has_read_the_text_it_was_given() {
 }
 
 #[test]
+fn a_process_is_not_detached_by_a_stopped_script() {
+    let script = "let text = \"x\"; text.pad(1000000, 'x'); let p = start([\"sleep\", \"600\"], #{stdin: #{text: text}, stdout: \"null\", stderr: \"null\"});
+        print(`pid ${p.pid}`); p.detach(); print(\"never\");";
+    let mut live = code(script).start();
+    let pid = live.wait_for_pid("pid ");
+    live.signal(Signal::SIGTERM);
+    live.finish().expect_code(143).expect_not("never");
+    expect_gone(&[pid]);
+}
+
+#[test]
+fn what_the_script_says_is_not_lost_beside_what_its_processes_say() {
+    // More than a megabyte waits for a reader that begins when the script has said its line.
+    let (mut reader, writer) = std::io::pipe().expect("there is a descriptor");
+    let script =
+        "let ps = []; for i in 0..30 { ps.push(start(shell(\"seq 30000 >&2\"), #{name: `p${i}`})); } sleep(0.3);
+        print(\"now\"); eprint(\"MARK\"); wait_all(ps);";
+    let mut live = code(script).start_with(Stdio::piped(), writer);
+    live.wait_for("now");
+    let mut all = String::new();
+    reader.read_to_string(&mut all).expect("it is a pipe");
+    live.finish().expect_code(0);
+    assert!(all.lines().any(|line| line == "MARK"), "it is lost");
+    assert_eq!(all.lines().count(), 900_001);
+}
+
+#[test]
 fn a_process_of_a_scope_is_stopped_with_it() {
     let script = format!("scope(|| {{ let s = {}; s.read_line(); }}); print(\"out\");", server("s"));
     code(&script).run().expect(0, "s ready\ns ends\nout\n");
@@ -315,7 +342,9 @@ fn any_process_can_be_found_waited_for_and_stopped() {
     refuses("process(0);", "process: expected a process id, greater than 0, not `0`");
     refuses("process(pid()).wait();", "wait: the script would wait for itself");
     refuses("wait_all([process(pid())], #{timeout: 1});", "wait_all: the script would wait for itself");
-    code("let p = start([\"sh\", \"-c\", \"exit 5\"]); print(process(p.pid).wait().code);").run().expect(0, "5\n");
+    let script = "let p = start([\"sh\", \"-c\", \"read x; exit 5\"], #{stdin: \"pipe\"}); let q = process(p.pid); p.close(); print(q.wait().code);";
+    code(script).run().expect(0, "5\n");
+    refuses("process(pid()).stop();", "stop: the script would stop itself: `exit` ends it");
 }
 
 #[test]

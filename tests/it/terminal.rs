@@ -322,6 +322,31 @@ fn an_editor_edits_in_a_script() {
 }
 
 #[test]
+fn a_terminal_that_nobody_reads_holds_up_no_handler() {
+    let place = Place::new();
+    let (pty, inside) = open().expect("there are terminals");
+    // More than the terminal takes has been read of the process when it says so.
+    let script = "atexit([\"touch\", \"cleaned\"]); start(shell(`yes | head -c 50000; touch ready; exec yes`), #{name: \"n\"}); sleep(600);";
+    let command = Command::new(stagesh()).args(["-e", script]).current_dir(place.path());
+    let mut child = command.spawn(inside).expect("the program starts");
+    let ended = watch(&child);
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid is a pid_t"));
+    let deadline = Instant::now() + WATCHDOG;
+    for file in ["ready", "cleaned"] {
+        while !place.path().join(file).exists() {
+            assert!(Instant::now() < deadline, "there is no {file}");
+            std::thread::yield_now();
+        }
+        // The second ends the wait for the reader, who would get what is left.
+        nix::sys::signal::kill(pid, Signal::SIGTERM).expect("it is ours");
+    }
+    let has_ended = ended.recv_timeout(WATCHDOG).is_ok();
+    let _ = child.kill();
+    assert!(has_ended && child.wait().expect("it is our child").code() == Some(143));
+    drop(pty);
+}
+
+#[test]
 fn a_password_prompt_reads_without_echo_and_the_settings_are_back_after_ctrl_c() {
     let ask = "stty -echo; printf 'Password: '; read p; stty echo; echo; echo got $p";
     let mut terminal = Terminal::code(&format!("sh(`{ask}`);"));
