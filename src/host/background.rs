@@ -175,7 +175,7 @@ impl<H> State<H> {
         let deadline = plan.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let (streams, ends) = Streams::open(plan, &|path, access| self.open(path, access, deadline))?;
         let started = Instant::now();
-        let child = self.spawn(plan, ends)?;
+        let child = self.spawn(plan, ends, true)?;
         let pid = child.pid();
         let carrier =
             streams.is_any().then(|| Carrier::start(streams, self.output.for_thread(self.interrupts().waker()?)));

@@ -41,6 +41,8 @@ pub(super) struct Running {
     foreground: Option<(i32, Option<Ticks>)>,
     /// What commands have left behind that ended by themselves.
     let_go: Adopted,
+    /// The groups of those commands.
+    groups_let_go: HashSet<i32>,
 }
 
 impl<H> State<H> {
@@ -98,7 +100,8 @@ impl<H> State<H> {
     fn is_of(&self, orphan: &Entry, kin: &Kin) -> bool {
         let running = self.running.borrow();
         let name = (orphan.pid, orphan.start);
-        if kin.before.contains(&name) || running.let_go.contains(&name) {
+        let is_let_go = running.let_go.contains(&name) || running.groups_let_go.contains(&orphan.group);
+        if kin.before.contains(&name) || is_let_go {
             return false;
         }
         let background = self.background.borrow();
@@ -154,14 +157,29 @@ impl<H> State<H> {
         process::reap_orphans(&|pid| running.children.contains(&pid));
     }
 
-    /// What a command has left behind that has ended by itself is no other's.
+    /// What a command has left behind that has ended by itself is no other's, nor is what descends from that or is in
+    /// the command's group.
     pub(super) fn let_go(&self, kin: &Kin) {
-        if self.background.borrow().is_empty() || !process::has_children() {
+        if !process::has_children() {
             return;
         }
         let left = self.left_by(kin);
+        if left.is_empty() {
+            return;
+        }
+        let roots: Vec<i32> = left.iter().map(|entry| entry.pid).collect();
+        let below = tree::descendants(&tree::snapshot(), &roots);
         let mut running = self.running.borrow_mut();
         running.let_go.retain(|(pid, start)| tree::lookup(*pid).is_some_and(|entry| entry.start == *start));
-        running.let_go.extend(left.iter().map(|entry| (entry.pid, entry.start)));
+        running.let_go.extend(left.iter().chain(&below).map(|entry| (entry.pid, entry.start)));
+        running.groups_let_go.retain(|group| process::group_exists(*group));
+        running.groups_let_go.insert(kin.pid);
+    }
+
+    /// A command has started: whatever had its number before is gone.
+    pub(super) fn has_started(&self, pid: i32) {
+        let mut running = self.running.borrow_mut();
+        running.groups_let_go.remove(&pid);
+        running.children.push(pid);
     }
 }

@@ -93,7 +93,7 @@ impl<H> State<H> {
         let terminal = if plan.group == Group::Shared { Terminal::now() } else { None };
         let before = self.adopted();
         let started = Instant::now();
-        let mut child = self.spawn(plan, ends)?;
+        let mut child = self.spawn(plan, ends, self.in_handler())?;
         let kin = Kin { pid: child.pid(), before, start: None };
         self.set_foreground(Some(kin.pid));
         let result = self.follow(plan, &mut child, &mut streams, &kin, deadline);
@@ -156,19 +156,23 @@ impl<H> State<H> {
     }
 
     /// Starts the program.
-    pub(super) fn spawn(&self, plan: &Plan, ends: Ends) -> io::Result<Child> {
+    ///
+    /// # Arguments
+    ///
+    /// Whether a signal to the host's group must not end it before it is in its own.
+    pub(super) fn spawn(&self, plan: &Plan, ends: Ends, is_shielded: bool) -> io::Result<Child> {
         let child = Child::spawn(Spawn {
             program: &plan.program,
             words: &plan.words,
             env: plan.env.as_deref(),
             directory: plan.directory.as_deref(),
             group: plan.group,
-            is_shielded: self.in_handler(),
+            is_shielded,
             stdin: ends.stdin,
             stdout: ends.stdout,
             stderr: ends.stderr,
         })?;
-        self.running.borrow_mut().children.push(child.pid());
+        self.has_started(child.pid());
         Ok(child)
     }
 

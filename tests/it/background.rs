@@ -456,6 +456,25 @@ fn what_a_command_left_behind_is_not_taken_for_a_processes() {
 }
 
 #[test]
+fn what_loses_its_parent_after_its_command_has_ended_is_not_taken_for_anothers() {
+    // `mid` outlives its command, and `leaf` outlives `mid`, which ends when it is told to.
+    let mid = "(sh -c 'sh -c \"exec >&- 2>&-; exec sleep 601\" & echo $! > leaf; while [ ! -e go ]; do sleep 0.01; done' >/dev/null 2>&1 &)";
+    let wait = "while [ ! -s leaf ]; do sleep 0.01; done";
+    let end_mid = "sh(`touch go`); sh(`while [ $(ps -o ppid= -p $(cat leaf)) != $1 ]; do sleep 0.01; done`, pid());";
+    for script in [
+        format!(
+            "let p = start([\"sleep\", \"600\"]); let d = start(shell(`{mid}; {wait}`)).detach(); while d.running {{ sleep(0.01); }} {end_mid}"
+        ),
+        format!("let p = start([\"sleep\", \"600\"]); sh(`{mid}; {wait}`); {end_mid} p.stop();"),
+        format!("sh(`{mid}; {wait}`); try {{ sh(`touch go; sleep 600`, #{{timeout: 1}}); }} catch {{ }}"),
+    ] {
+        let place = Place::new();
+        code(&script).cwd(place.path()).run().expect_code(0);
+        end_survivor(place.read("leaf").trim().parse().expect("it is a number"));
+    }
+}
+
+#[test]
 fn the_first_int_after_another_signal_does_not_end_the_grace_period_of_a_stop() {
     let script = "let p = start(shell(`trap 'echo told' TERM; echo ready; i=0; while [ $i -lt 400000 ]; do i=$((i + 1)); done; echo end`), #{stdout: \"tee\", grace: 60});
         p.read_line(); p.stop();";
