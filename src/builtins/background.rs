@@ -188,10 +188,10 @@ fn limit(engine: &Engine, value: &Dynamic) -> Result<Option<Duration>, Error> {
         return Err(Error::Argument { verb, expected, given: args::describe(engine, value) });
     };
     let known = &["timeout"];
-    if let Some(key) = map.keys().find(|key| key.as_str() != known[0]) {
+    if let Some(key) = map.keys().find(|key| !known.contains(&key.as_str())) {
         return Err(Error::UnknownOption { verb, of: None, key: key.to_string(), known });
     }
-    map.get("timeout").map(|limit| args::seconds(verb, engine, limit)).transpose()
+    map.get(known[0]).map(|limit| args::seconds(verb, engine, limit)).transpose()
 }
 
 fn wait_all(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
@@ -206,17 +206,10 @@ fn wait_all(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
         let (ended, running): (Vec<&Process>, Vec<&Process>) =
             processes.iter().partition(|process| !process.is_running());
         let failed = ended.iter().filter(|process| process.has_failed()).min_by_key(|process| process.ended_at());
-        let late = if failed.is_some() {
-            None
-        } else if let Some(limit) = limit.filter(|_| until.is_some_and(|until| Instant::now() >= until)) {
-            let names: Vec<String> = running.iter().map(|process| format!("`{}`", process.title())).collect();
-            let (verb, names) = (if names.len() == 1 { "was" } else { "were" }, names.join(", "));
-            (!running.is_empty())
-                .then(|| Error::Late { verb: "wait_all", what: format!("{names} {verb} still running"), limit }.into())
-        } else {
-            None
-        };
-        if failed.is_some() || late.is_some() {
+        let is_late = !running.is_empty() && until.is_some_and(|until| Instant::now() >= until);
+        if failed.is_some() || is_late {
+            // One that is no child has no name any more once it has ended.
+            let what = still_running(&running);
             if let Err(second) = stop_all(call.host, &running) {
                 call.host.complain(&second.to_string());
             }
@@ -225,7 +218,10 @@ fn wait_all(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
                 failed.join()?;
                 return Err(failed.failure(false).into());
             }
-            return if call.host.checkpoint() { Err(stopped()) } else { late.map_or(Ok(Dynamic::UNIT), Err) };
+            if call.host.checkpoint() {
+                return Err(stopped());
+            }
+            return Err(Error::Late { verb: "wait_all", what, limit: limit.unwrap_or_default() }.into());
         }
         if running.is_empty() {
             let results = processes.iter().map(Process::wait).collect::<Raised<Array>>()?;
@@ -233,6 +229,12 @@ fn wait_all(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
         }
         wait_for_news("wait_all", call.host, &processes, until)?;
     }
+}
+
+fn still_running(processes: &[&Process]) -> String {
+    let names: Vec<String> = processes.iter().map(|process| format!("`{}`", process.title())).collect();
+    let verb = if names.len() == 1 { "was" } else { "were" };
+    format!("{} {verb} still running", names.join(", "))
 }
 
 /// Stops processes, all at once.

@@ -8,6 +8,7 @@ mod build_script;
 mod check;
 mod commands;
 mod diagnostics;
+mod directories;
 mod docs;
 mod example_scripts;
 mod exit_codes;
