@@ -6,6 +6,7 @@
 
 pub mod background;
 mod carrier;
+pub mod dialogue;
 mod directory;
 mod ending;
 pub mod environment;
