@@ -180,7 +180,8 @@ fn wait_any_gives_the_first_that_ends() {
         let first = wait_any(ps); print(first.pid == ps[1].pid); print(first.wait().code); print(ps[0].running);";
     code(script).run().expect(0, "true\n2\ntrue\n");
     // Also of those that have ended while the script did something else.
-    let script = "let slow = start([\"sleep\", \"0.3\"]); let fast = start([\"true\"]); while slow.running { }
+    let script = "let slow = start(shell(\"read line\"), #{stdin: \"pipe\"}); let fast = start([\"true\"]);
+        while fast.running { } slow.write(\"go\\n\"); while slow.running { }
         print(wait_any([slow, fast]) == fast); print(wait_any([slow]) != fast);";
     code(script).run().expect(0, "true\ntrue\n");
     refuses("wait_any([process(pid())]);", "wait_any: the script would wait for itself");
