@@ -1,5 +1,8 @@
 //! From what a script gave to what a builtin takes, and the sentences where it does not fit.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rhai::{Array, Blob, Dynamic, Engine, FnPtr, ImmutableString};
@@ -45,6 +48,28 @@ pub fn bytes(value: &Dynamic) -> Option<Vec<u8>> {
     match value.read_lock::<ImmutableString>() {
         Some(text) => Some(text.as_bytes().to_vec()),
         None => value.read_lock::<Blob>().map(|blob| blob.clone()),
+    }
+}
+
+/// A path: a string, or a blob where it is not UTF-8.
+///
+/// # Errors
+///
+/// [`Error::Argument`].
+pub fn path(verb: &'static str, engine: &Engine, value: &Dynamic) -> Result<PathBuf, Error> {
+    let wrong = |given: String| Error::Argument { verb, expected: "a path".into(), given };
+    let bytes = bytes(value).ok_or_else(|| wrong(describe(engine, value)))?;
+    if bytes.is_empty() || bytes.contains(&0) {
+        return Err(wrong(if bytes.is_empty() { "the empty string" } else { "a path with a NUL" }.into()));
+    }
+    Ok(PathBuf::from(OsString::from_vec(bytes)))
+}
+
+/// A name of the system as a script sees it: a string, or a blob where it is not UTF-8.
+pub fn from_os(name: &OsStr) -> Dynamic {
+    match name.to_str() {
+        Some(text) => text.to_string().into(),
+        None => Dynamic::from_blob(name.as_bytes().to_vec()),
     }
 }
 

@@ -86,7 +86,7 @@ pub fn register(room: &mut Room<'_>) {
     room.add("which", |call, given| {
         let name = word("which", call.engine(), &given[0], "the name")?;
         let found = program::find(&name, call.host.environment.path(&Vec::new()), None);
-        Ok(found.map_or(Dynamic::UNIT, |file| super::input::from_os(file.as_os_str())))
+        Ok(found.map_or(Dynamic::UNIT, |file| args::from_os(file.as_os_str())))
     });
 }
 
@@ -238,7 +238,7 @@ impl Command {
     /// The words as a script gave them.
     #[must_use]
     pub fn words_as_values(&self) -> Array {
-        self.words.iter().map(|word| super::input::from_os(word)).collect()
+        self.words.iter().map(|word| args::from_os(word)).collect()
     }
 
     /// Runs it to its end; a failure is an error.

@@ -1,15 +1,13 @@
 //! `read_line`, `read_all`, `args`, `script_path`, `script_dir`.
 
-use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use rhai::{Array, Dynamic};
 
 use super::error::{Error, stopped};
-use super::{Call, Host, Room};
+use super::{Call, Host, Room, args};
 use crate::host::settings::Origin;
 use crate::host::streams::MOST_CAPTURED;
 use crate::sys::descriptor;
@@ -27,16 +25,18 @@ pub fn register(room: &mut Room<'_>) {
         let bytes = if reads_nothing(call.host) { Vec::new() } else { read_all(call)? };
         Ok(lossy(bytes).into())
     });
-    room.add("args", |call, _| Ok(call.host.settings.args.iter().map(|arg| from_os(arg)).collect::<Array>().into()));
+    room.add("args", |call, _| {
+        Ok(call.host.settings.args.iter().map(|arg| args::from_os(arg)).collect::<Array>().into())
+    });
     room.add("script_path", |call, _| {
         Ok(match &call.host.settings.origin {
-            Origin::File(path) => from_os(path.as_os_str()),
+            Origin::File(path) => args::from_os(path.as_os_str()),
             Origin::Argument | Origin::Stdin => Dynamic::UNIT,
         })
     });
     room.add("script_dir", |call, _| {
         Ok(match &call.host.settings.origin {
-            Origin::File(path) => path.parent().map_or(Dynamic::UNIT, |dir| from_os(dir.as_os_str())),
+            Origin::File(path) => path.parent().map_or(Dynamic::UNIT, |dir| args::from_os(dir.as_os_str())),
             Origin::Argument | Origin::Stdin => Dynamic::UNIT,
         })
     });
@@ -45,14 +45,6 @@ pub fn register(room: &mut Room<'_>) {
 /// All of standard input is the script.
 fn reads_nothing(host: &Host) -> bool {
     host.settings.origin == Origin::Stdin
-}
-
-/// A name of the system as a script sees it: a string, or a blob where it is not UTF-8.
-pub fn from_os(name: &OsStr) -> Dynamic {
-    match name.to_str() {
-        Some(text) => text.to_string().into(),
-        None => Dynamic::from_blob(name.as_bytes().to_vec()),
-    }
 }
 
 /// Bytes as a string; what is not UTF-8 is replaced.

@@ -15,6 +15,7 @@ pub mod lexical;
 pub mod names;
 pub mod options;
 pub mod output;
+pub mod path;
 pub mod process;
 pub mod record;
 pub mod scope;
@@ -24,10 +25,11 @@ pub mod trap;
 pub mod unwind;
 
 use std::any::TypeId;
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::rc::Rc;
 
-use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, FuncRegistration, Module, NativeCallContext, Position, RhaiFunc, Shared};
 
 use callback::Entry;
 use lexical::Lexical;
@@ -106,7 +108,7 @@ pub fn register(engine: &mut Engine, host: &Host) {
     arrays::register(engine);
     json::register(engine);
     record::register(engine);
-    let mut room = Room { engine, host };
+    let mut room = Room { engine, host, modules: BTreeMap::new() };
     exit::register(&mut room);
     scope::register(&mut room);
     trap::register(&mut room);
@@ -116,6 +118,8 @@ pub fn register(engine: &mut Engine, host: &Host) {
     process::register(&mut room);
     command::register(&mut room);
     background::register(&mut room);
+    path::register(&mut room);
+    room.close();
 }
 
 /// What a builtin is given besides its arguments.
@@ -146,6 +150,7 @@ pub struct Room<'a> {
     pub engine: &'a mut Engine,
     /// The host that each gets.
     pub host: &'a Host,
+    modules: BTreeMap<&'static str, Module>,
 }
 
 impl Room<'_> {
@@ -153,26 +158,54 @@ impl Room<'_> {
     /// type and says itself what does not fit; after a stop it is not called.
     pub fn add(&mut self, name: &'static str, body: impl Fn(&Call<'_>, &[Dynamic]) -> Outcome + Clone + 'static) {
         let known = names::find(name).expect("every builtin is in the table of names");
+        let of_any_type = |count| vec![TypeId::of::<Dynamic>(); count];
+        let (Some(module), own) = known.parts() else {
+            for count in known.least..=known.most {
+                self.add_for(name, &of_any_type(count), body.clone());
+            }
+            return;
+        };
+        let native = Shared::new(native(self.host, body));
+        let module = self.modules.entry(module).or_default();
+        module.set_var(own, names::pointer_to(known).expect("the name of a builtin is one of a function"));
         for count in known.least..=known.most {
-            self.add_for(name, &vec![TypeId::of::<Dynamic>(); count], body.clone());
+            let in_module = Shared::clone(&native);
+            let func = Shared::new(move |context: Option<NativeCallContext<'_>>, args: &mut [&mut Dynamic]| {
+                in_module(context.expect("it asks for its context"), args)
+            });
+            let func = RhaiFunc::Method { func, has_context: true, is_pure: true, is_volatile: true };
+            FuncRegistration::new(own).set_into_module_raw(module, of_any_type(count), func);
+            // For pointers, which know nothing of modules.
+            let global = Shared::clone(&native);
+            self.engine.register_raw_fn(&*names::of_pointer(name), of_any_type(count), move |c, args| global(c, args));
         }
     }
 
     /// Registers a builtin for arguments of these types, where Rhai has one of that name of its own.
-    pub fn add_for(
-        &mut self,
-        name: &'static str,
-        types: &[TypeId],
-        body: impl Fn(&Call<'_>, &[Dynamic]) -> Outcome + 'static,
-    ) {
-        let host = self.host.clone();
-        self.engine.register_raw_fn(name, types, move |context, args| {
-            if host.checkpoint() {
-                return Err(error::stopped());
-            }
-            // Cloned, because the first may be the script's own variable.
-            let args: Vec<Dynamic> = args.iter().map(|arg| arg.flatten_clone()).collect();
-            body(&Call { host: &host, context: &context }, &args)
-        });
+    pub fn add_for(&mut self, name: &str, types: &[TypeId], body: impl Fn(&Call<'_>, &[Dynamic]) -> Outcome + 'static) {
+        self.engine.register_raw_fn(name, types, native(self.host, body));
+    }
+
+    /// Gives the engine the modules.
+    fn close(self) {
+        for (name, module) in self.modules {
+            self.engine.register_static_module(name, module.into());
+        }
+    }
+}
+
+/// A builtin as the engine calls it.
+fn native(
+    host: &Host,
+    body: impl Fn(&Call<'_>, &[Dynamic]) -> Outcome + 'static,
+) -> impl Fn(NativeCallContext<'_>, &mut [&mut Dynamic]) -> Outcome + 'static {
+    let host = host.clone();
+    move |context, args| {
+        if host.checkpoint() {
+            return Err(error::stopped());
+        }
+        // Cloned, because the first may be the script's own variable.
+        let args: Vec<Dynamic> = args.iter().map(|arg| arg.flatten_clone()).collect();
+        body(&Call { host: &host, context: &context }, &args)
     }
 }

@@ -2,11 +2,13 @@
 //! value, refuses a handler with the wrong number of arguments, feeds `--check`, and finds the nearest
 //! name. A test compares it with what is registered and with `docs/language.md`.
 
+use std::borrow::Cow;
+
 use rhai::{Dynamic, EvalAltResult, EvalContext, FnPtr, Module};
 
 /// A builtin and the numbers of arguments that it takes.
 pub struct Name {
-    /// The name.
+    /// The name, with that of its module: `run`, `fs::read`.
     pub name: &'static str,
     /// The smallest number.
     pub least: usize,
@@ -18,10 +20,24 @@ const fn name(name: &'static str, least: usize, most: usize) -> Name {
     Name { name, least, most }
 }
 
+impl Name {
+    /// The module, if it is in one, and the name there.
+    #[must_use]
+    pub fn parts(&self) -> (Option<&'static str>, &'static str) {
+        match self.name.split_once(SEPARATOR) {
+            Some((module, name)) => (Some(module), name),
+            None => (None, self.name),
+        }
+    }
+}
+
+/// Between a module and a name in it.
+const SEPARATOR: &str = "::";
+
 /// How many arguments a handler can be given.
 pub const MOST_ARGUMENTS: usize = 8;
 
-/// Every global builtin, in alphabetical order.
+/// Every builtin that is not a method, in alphabetical order.
 pub const GLOBAL: &[Name] = &[
     name("args", 0, 0),
     name("atexit", 1, 1 + MOST_ARGUMENTS),
@@ -36,6 +52,14 @@ pub const GLOBAL: &[Name] = &[
     name("handlers", 0, 0),
     name("kill", 2, 2),
     name("outcome", 0, 0),
+    name("path::absolute", 1, 1),
+    name("path::expand", 1, 1),
+    name("path::extension", 1, 1),
+    name("path::join", 1, MOST_ARGUMENTS),
+    name("path::name", 1, 1),
+    name("path::parent", 1, 1),
+    name("path::stem", 1, 1),
+    name("path::with_extension", 2, 2),
     name("pid", 0, 0),
     name("print", 0, 1),
     name("process", 1, 1),
@@ -95,10 +119,31 @@ pub fn find(name: &str) -> Option<&'static Name> {
 /// has: the engine makes none to a reserved word.
 const RESERVED: [(&str, &str); 2] = [("debug", "__debug"), ("print", "__print")];
 
-/// The name that a pointer to a builtin has.
+/// The name that a pointer to a builtin has: that of one in a module has to be a single word.
 #[must_use]
-pub fn of_pointer(name: &'static str) -> &'static str {
-    RESERVED.iter().find(|(reserved, _)| *reserved == name).map_or(name, |(_, own)| own)
+pub fn of_pointer(name: &'static str) -> Cow<'static, str> {
+    match name.split_once(SEPARATOR) {
+        Some((module, name)) => format!("__{module}__{name}").into(),
+        None => RESERVED.iter().find(|(reserved, _)| *reserved == name).map_or(name, |(_, own)| own).into(),
+    }
+}
+
+/// The builtin of a module to which a pointer of that name points.
+fn in_module(pointer: &str) -> Option<&'static str> {
+    let parts = pointer.strip_prefix("__")?.split_once("__")?;
+    GLOBAL.iter().find(|known| known.parts() == (Some(parts.0), parts.1)).map(|known| known.name)
+}
+
+/// The modules of builtins, in alphabetical order.
+pub fn modules() -> impl Iterator<Item = &'static str> {
+    let mut modules: Vec<&str> = GLOBAL.iter().filter_map(|known| known.parts().0).collect();
+    modules.dedup();
+    modules.into_iter()
+}
+
+/// The builtins of a module, without its name.
+pub fn of_module(module: &str) -> impl Iterator<Item = &'static Name> {
+    GLOBAL.iter().filter(move |known| known.parts().0 == Some(module))
 }
 
 /// Whether the word is reserved, but is a name here.
@@ -151,7 +196,7 @@ pub fn is_closure(name: &str) -> bool {
 #[must_use]
 pub fn as_written(name: &str) -> &str {
     let reserved = RESERVED.iter().find(|(_, own)| *own == name).map(|(reserved, _)| *reserved);
-    reserved.or_else(|| without_mark(name, OWN)).or_else(|| as_lent(name)).unwrap_or(name)
+    reserved.or_else(|| without_mark(name, OWN)).or_else(|| as_lent(name)).or_else(|| in_module(name)).unwrap_or(name)
 }
 
 /// A text of the engine's in which functions have the names that the script has for them.
@@ -177,10 +222,15 @@ pub(super) fn value(
     let is_own = |module: &Module| module.iter_script_fn_info().any(|(_, _, known, ..)| known == name);
     let pointer = match find(name) {
         _ if context.iter_namespaces().any(is_own) => FnPtr::new(name)?,
-        Some(known) => FnPtr::new(of_pointer(known.name))?,
+        Some(known) => pointer_to(known)?,
         None => return Ok(None),
     };
     Ok(Some(Dynamic::from(pointer)))
+}
+
+/// A pointer to a builtin.
+pub(super) fn pointer_to(known: &Name) -> Result<FnPtr, Box<EvalAltResult>> {
+    FnPtr::new(of_pointer(known.name).as_ref())
 }
 
 /// The known name that is nearest to a misspelt one, if one is near.

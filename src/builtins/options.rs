@@ -7,7 +7,7 @@ use std::time::Duration;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 
 use super::error::Error;
-use super::{args, command, names, process};
+use super::{args, command, names};
 use crate::host::environment::Changes;
 use crate::host::plan::{Sink, Source};
 
@@ -108,7 +108,7 @@ impl Reader<'_> {
 
     fn path(&self, key: &str, value: &Dynamic) -> Result<PathBuf, Error> {
         let expected = "a path, not empty and without a NUL";
-        process::path(self.verb, self.engine, value).map_err(|_| self.wrong(key, expected, value))
+        args::path(self.verb, self.engine, value).map_err(|_| self.wrong(key, expected, value))
     }
 
     fn seconds(&self, key: &str, value: &Dynamic) -> Result<Duration, Error> {

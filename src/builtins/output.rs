@@ -14,15 +14,15 @@ pub fn register(room: &mut Room<'_>) {
     room.engine.on_print(|_| {});
     room.engine.on_debug(|_, _, _| {});
     for kind in printable() {
-        for name in ["print", names::of_pointer("print")] {
-            room.add_for(name, &kind, |call, given| {
+        for name in ["print".into(), names::of_pointer("print")] {
+            room.add_for(&name, &kind, |call, given| {
                 let text = given.first().map(|value| text(call, FUNC_TO_STRING, value)).unwrap_or_default();
                 print(call.host, &text)?;
                 Ok(ImmutableString::new().into())
             });
         }
-        for name in ["debug", names::of_pointer("debug")] {
-            room.add_for(name, &kind, |call, given| {
+        for name in ["debug".into(), names::of_pointer("debug")] {
+            room.add_for(&name, &kind, |call, given| {
                 let text = given.first().map(|value| text(call, FUNC_TO_DEBUG, value)).unwrap_or_default();
                 let source = call.context.call_source().unwrap_or("script");
                 let place = call.context.call_position();

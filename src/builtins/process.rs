@@ -1,10 +1,6 @@
 //! `pid`, `kill`, `cd`, `cwd`.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
-
-use rhai::{Dynamic, Engine};
+use rhai::Dynamic;
 
 use super::error::{Error, stopped};
 use super::{Call, Outcome, Room, args};
@@ -16,7 +12,7 @@ pub fn register(room: &mut Room<'_>) {
     room.add("pid", |_, _| Ok(Dynamic::from(i64::from(std::process::id()))));
     room.add("kill", kill);
     room.add("cd", |call, given| {
-        let path = path("cd", call.engine(), &given[0])?;
+        let path = args::path("cd", call.engine(), &given[0])?;
         call.host.change_directory(&path).map_err(|error| Error::System {
             verb: "cd",
             action: format!("go to `{}`", path.display()),
@@ -24,7 +20,7 @@ pub fn register(room: &mut Room<'_>) {
         })?;
         Ok(Dynamic::UNIT)
     });
-    room.add("cwd", |call, _| Ok(super::input::from_os(call.host.directory().as_os_str())));
+    room.add("cwd", |call, _| Ok(args::from_os(call.host.directory().as_os_str())));
 }
 
 fn kill(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
@@ -63,18 +59,4 @@ fn kill_oneself(call: &Call<'_>, signal: Signal) -> Outcome {
     let refused = |error| Error::System { verb: "kill", action: "signal the script itself".into(), error };
     call.host.raise(signal).map_err(refused)?;
     if call.host.checkpoint() { Err(stopped()) } else { Ok(Dynamic::UNIT) }
-}
-
-/// A path: a string, or a blob where it is not UTF-8.
-///
-/// # Errors
-///
-/// [`Error::Argument`].
-pub fn path(verb: &'static str, engine: &Engine, value: &Dynamic) -> Result<PathBuf, Error> {
-    let wrong = |given: String| Error::Argument { verb, expected: "a path".into(), given };
-    let bytes = args::bytes(value).ok_or_else(|| wrong(args::describe(engine, value)))?;
-    if bytes.is_empty() || bytes.contains(&0) {
-        return Err(wrong(if bytes.is_empty() { "the empty string" } else { "a path with a NUL" }.into()));
-    }
-    Ok(PathBuf::from(OsString::from_vec(bytes)))
 }

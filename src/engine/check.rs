@@ -302,8 +302,17 @@ impl Checker<'_> {
     fn unknown_module(&mut self, alias: &str, spot: Spot<'_>) {
         let known: Vec<String> = self.reachable().iter().flat_map(|text| text.facts.aliases.keys().cloned()).collect();
         self.find(spot, format!("there is no module `{alias}`"), |_| {
-            names::nearest(alias, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"))
+            hint::for_module(alias, known.iter().map(String::as_str))
         });
+    }
+
+    /// Looks whether a module of builtins has a function.
+    fn function_of_builtin_module(&mut self, module: &str, name: &str, spot: Spot<'_>) {
+        let full = format!("{module}::{name}");
+        if names::find(&full).is_none() {
+            let hint = hint::for_function_of(module, name);
+            self.find(spot, format!("there is no function `{full}`"), |_| hint);
+        }
     }
 
     fn constant(&mut self, name: &str, spot: Spot<'_>) {
@@ -320,6 +329,9 @@ impl Checker<'_> {
         let name = usage.name;
         let Some(modules) = self.modules(alias) else { return };
         if modules.is_empty() {
+            if names::modules().any(|known| known == alias) {
+                return self.function_of_builtin_module(alias, name, usage.spot);
+            }
             return self.unknown_module(alias, usage.spot);
         }
         if modules.iter().any(|module| module.facts.exports.contains(name)) {
@@ -340,6 +352,13 @@ impl Checker<'_> {
     fn module_call(&mut self, alias: &str, site: CallSite<'_>) {
         let (name, count) = (site.call.name.as_str(), site.call.args.len());
         let Some(modules) = self.modules(alias) else { return };
+        if modules.is_empty() && names::modules().any(|known| known == alias) {
+            return match names::find(&format!("{alias}::{name}")) {
+                Some(known) if (known.least..=known.most).contains(&count) => {}
+                Some(known) => self.wrong_count(site.spot, known.name, (known.least..=known.most).collect(), count),
+                None => self.function_of_builtin_module(alias, name, site.spot),
+            };
+        }
         if modules.is_empty() {
             if !self.evaluates(site.spot) {
                 self.unknown_module(alias, site.spot);
@@ -377,6 +396,14 @@ impl Checker<'_> {
         let Some(Expr::Variable(parts, _, position)) = call.args.first() else { return };
         let name = parts.1.as_str();
         let given = call.args.len() - 1;
+        if let [module] = &*syntax::path_of(&parts.2)
+            && self.modules(module).is_some_and(|modules| modules.is_empty())
+            && let Some(known) = names::find(&format!("{module}::{name}"))
+            && !(known.least..=known.most).contains(&given)
+        {
+            let message = count_sentence(known.name, &(known.least..=known.most).collect::<Vec<_>>(), given);
+            return self.find(Spot { position: *position, ..spot }, format!("{verb}: {message}"), |_| None);
+        }
         if !parts.2.is_empty() || spot.in_sight.iter().any(|(known, _)| known == name) || self.evaluates(spot) {
             return;
         }

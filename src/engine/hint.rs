@@ -31,6 +31,7 @@ pub(super) fn of(error: &EvalAltResult, at: Option<&Place>, frames: &[Frame], so
                 frames.iter().any(|frame| matches!(frame, Frame::Call(name, _) if !names::is_closure(name)));
             for_variable(name, at?, in_function, &[], sources)
         }
+        EvalAltResult::ErrorModuleNotFound(name, _) => for_module(name, []),
         EvalAltResult::ErrorFunctionNotFound(signature, _) => {
             let (name, types) = split_signature(signature);
             let name = names::as_written(name);
@@ -68,9 +69,9 @@ pub(super) fn for_variable(
             "`global::{constant}` is a constant of the top level: write `const {constant} = …` there"
         ));
     }
-    if let Some((_, own)) = name.rsplit_once("::") {
+    if let Some((module, own)) = name.rsplit_once("::") {
         if !sources.has_function(own) {
-            return None;
+            return for_function_of(module, own);
         }
         let closure = closure_for(name, &rest);
         return Some(format!("a function of a module is not a value; write the closure `{closure}`"));
@@ -136,6 +137,18 @@ pub(super) fn for_function(name: &str, at: &Place, sources: &Sources) -> Option<
     let global = names::GLOBAL.iter().map(|known| known.name);
     let all = known.chain(global).chain(members).chain(standard::FUNCTIONS.iter().map(|(name, _)| *name));
     names::nearest(name, all).map(|nearest| format!("did you mean `{nearest}`?"))
+}
+
+/// What would help where a module of builtins has no function of that name.
+pub(super) fn for_function_of(module: &str, name: &str) -> Option<String> {
+    let nearest = names::nearest(name, names::of_module(module).map(|known| known.parts().1));
+    nearest.map(|nearest| format!("did you mean `{module}::{nearest}`?"))
+}
+
+/// What would help where there is no module of that name; `known` are those of the script.
+pub(super) fn for_module<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let known = known.into_iter().chain(names::modules().map(|module| -> &'a str { module }));
+    names::nearest(name, known).map(|nearest| format!("did you mean `{nearest}`?"))
 }
 
 /// The method that works in place and whose `()` is what went wrong at the place, if that can be seen: its call

@@ -376,7 +376,8 @@ impl Walk<'_> {
     }
 }
 
-fn path_of(namespace: &rhai::Namespace) -> Vec<String> {
+/// The parts of the path before a name.
+pub(super) fn path_of(namespace: &rhai::Namespace) -> Vec<String> {
     if namespace.is_empty() { Vec::new() } else { namespace.to_string().split("::").map(str::to_string).collect() }
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use std::rc::Rc;
+
+use crate::sys::account;
 
 /// Names and values.
 #[derive(Debug)]
@@ -28,6 +31,19 @@ impl Environment {
     pub fn path<'a>(&'a self, changes: &'a Changes) -> Option<&'a OsStr> {
         let changed = changes.iter().rev().find(|(name, _)| name == "PATH");
         changed.map_or(self.path.as_deref(), |(_, value)| value.as_deref())
+    }
+
+    /// The value of a variable.
+    #[must_use]
+    pub fn get(&self, name: &OsStr) -> Option<&OsStr> {
+        self.inherited.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str())
+    }
+
+    /// The home directory: what `HOME` says, or else the account.
+    #[must_use]
+    pub fn home(&self) -> Option<PathBuf> {
+        let said = self.get(OsStr::new("HOME")).filter(|home| !home.is_empty());
+        said.map(PathBuf::from).or_else(account::own_home)
     }
 
     /// All of it, with these changes.

@@ -1,5 +1,6 @@
 //! Floor 0, the operating system: signals, children, terminals, the end of the process. Knows nothing of Rhai.
 
+pub mod account;
 pub mod descriptor;
 pub mod interrupts;
 pub mod process;

@@ -6,14 +6,10 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::harness::{Other, Place, code, expect_gone, is_alive};
+use crate::harness::{Other, Place, code, expect_gone, is_alive, refuses};
 
 /// Fails unless the script fails with this message.
 #[track_caller]
-fn refuses(script: &str, message: &str) {
-    code(script).run().expect_code(1).expect_error(&format!("error: {message}"));
-}
-
 /// A program that says `ready`, and when it is told to end, that it is.
 fn server(name: &str) -> String {
     format!(

@@ -4,14 +4,10 @@ use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Place, code, expect_gone, is_alive};
+use crate::harness::{Place, code, expect_gone, is_alive, refuses};
 
 /// Fails unless the script fails with this message.
 #[track_caller]
-fn refuses(script: &str, message: &str) {
-    code(script).run().expect_code(1).expect_error(&format!("error: {message}"));
-}
-
 #[test]
 fn run_gives_each_word_as_it_is() {
     let output =

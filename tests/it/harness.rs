@@ -39,6 +39,11 @@ pub(crate) fn code(code: &str) -> Run {
     Run::new().arg("-e").arg(code)
 }
 
+/// A script that fails with this message.
+pub(crate) fn refuses(script: &str, message: &str) {
+    code(script).run().expect_code(1).expect_error(&format!("error: {message}"));
+}
+
 /// A run of a script file.
 pub(crate) fn file(path: impl AsRef<OsStr>) -> Run {
     Run::new().arg(path)

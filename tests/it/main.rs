@@ -16,6 +16,7 @@ mod lexical;
 mod lifecycle;
 mod options;
 mod output;
+mod paths;
 mod processes;
 mod rhai_facts;
 mod scope;

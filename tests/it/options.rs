@@ -3,14 +3,10 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::harness::{Place, code, expect_gone};
+use crate::harness::{Place, code, expect_gone, refuses};
 
 /// Fails unless the script fails with this message.
 #[track_caller]
-fn refuses(script: &str, message: &str) {
-    code(script).run().expect_code(1).expect_error(&format!("error: {message}"));
-}
-
 #[test]
 fn an_unknown_option_is_refused_in_every_verb_with_the_nearest_and_all() {
     for verb in ["run", "sh", "capture", "succeeds", "attempt", "start"] {
