@@ -120,14 +120,23 @@ fn find(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
         expected: what.into(),
         given: format!("`{number}`"),
     })?;
-    let which = match call.host.find_process(pid) {
+    of_pid("process", call.host, pid)
+}
+
+/// The process of a number, `()` if there is none.
+///
+/// # Errors
+///
+/// [`Error::System`].
+pub fn of_pid(verb: &'static str, host: &Host, pid: i32) -> Outcome {
+    let which = match host.find_process(pid) {
         Some(process) => Kind::Started(process),
-        None => match Stranger::find(pid).map_err(|error| refused("process", &format!("look up {pid}"), error))? {
+        None => match Stranger::find(pid).map_err(|error| refused(verb, &format!("look up {pid}"), error))? {
             Some(stranger) => Kind::Stranger(Rc::new(stranger), Instant::now()),
             None => return Ok(Dynamic::UNIT),
         },
     };
-    Ok(Dynamic::from(Process { host: call.host.clone(), which }))
+    Ok(Dynamic::from(Process { host: host.clone(), which }))
 }
 
 fn refused(verb: &'static str, action: &str, error: io::Error) -> Error {

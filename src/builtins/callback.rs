@@ -43,6 +43,8 @@ pub enum Target {
     Command(Command),
     /// A process in the background is stopped.
     Process(Rc<Background>),
+    /// Something of the host's own, and what reports call it.
+    Own(String, Box<dyn Fn(&Host) -> Outcome>),
 }
 
 impl Entry {
@@ -74,6 +76,12 @@ impl Entry {
         Self::new(host, context, Target::Process(process))
     }
 
+    /// An entry that does something of the host's own, and what reports call it.
+    #[must_use]
+    pub fn own(call: &Call<'_>, title: String, run: impl Fn(&Host) -> Outcome + 'static) -> Self {
+        Self::new(call.host, call.context, Target::Own(title, Box::new(run)))
+    }
+
     fn new(host: &Host, context: &NativeCallContext<'_>, target: Target) -> Self {
         Self {
             target,
@@ -101,6 +109,7 @@ impl Entry {
             (None, Target::Command(command)) => command.quoted(),
             (None, Target::Function(pointer, _)) => title_of(pointer),
             (None, Target::Process(process)) => format!("stop `{}`", process.plan.title()),
+            (None, Target::Own(title, _)) => title.clone(),
         }
     }
 
@@ -137,6 +146,7 @@ impl Entry {
             }
             Target::Command(command) => super::command::run(host, command).map(|()| Dynamic::UNIT),
             Target::Process(process) => super::background::stop_at_end(host, process),
+            Target::Own(_, run) => run(host),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map, Position};
@@ -134,6 +134,19 @@ pub enum Error {
     },
     /// What was printed, or passed on of a command, could not be written.
     Output(io::Error),
+    /// Something could not be done to a file.
+    File {
+        /// What was called.
+        verb: &'static str,
+        /// What it should have done: "read".
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the file should have become.
+        to: Option<PathBuf>,
+        /// Why not.
+        error: io::Error,
+    },
     /// The system refused something.
     System {
         /// What was called.
@@ -226,6 +239,15 @@ impl fmt::Display for FailedCommand {
     }
 }
 
+/// A path as a sentence has it: of one line.
+fn plain(path: &Path) -> String {
+    let mut plain = String::new();
+    for c in path.to_string_lossy().chars() {
+        if c.is_control() { plain.extend(c.escape_default()) } else { plain.push(c) }
+    }
+    plain
+}
+
 /// A command as a sentence has it: the whole is in the error's `command`.
 fn short(command: &str) -> String {
     let mut short: String = command.chars().take(LINE_LENGTH).collect();
@@ -245,6 +267,7 @@ impl Error {
             Self::Late { .. } => "timeout",
             Self::NoFile { error, .. } if error.kind() == io::ErrorKind::TimedOut => "timeout",
             Self::Unstartable { .. } | Self::Spawn { .. } => "program",
+            Self::File { .. } => "file",
             Self::System { .. } | Self::NoFile { .. } | Self::Output(_) => "system",
             Self::UnknownField { .. } => "field",
             Self::Json(_) => "json",
@@ -265,6 +288,10 @@ impl Error {
             }
             Self::Unstartable { command, .. } | Self::Spawn { command, .. } | Self::NoFile { command, .. } => {
                 map.insert("command".into(), command.into());
+            }
+            Self::File { path, error, .. } => {
+                map.insert("path".into(), super::args::from_os(path.as_os_str()));
+                map.insert("reason".into(), reason(error).into());
             }
             // Whoever catches it asks for the same as of a command.
             Self::Late { .. } | Self::Gone { .. } => {
@@ -359,6 +386,13 @@ impl fmt::Display for Error {
             Self::Output(error) => write!(f, "cannot write to standard output: {}", reason(error)),
             Self::Gone { pid } => write!(f, "process {pid} has ended"),
             Self::Late { verb, what, limit } => write!(f, "{verb}: {what} after {}", seconds(*limit)),
+            Self::File { verb, action, path, to, error } => {
+                write!(f, "{verb}: cannot {action} `{}`", plain(path))?;
+                if let Some(to) = to {
+                    write!(f, " to `{}`", plain(to))?;
+                }
+                write!(f, ": {}", reason(error))
+            }
             Self::System { verb, action, error } => write!(f, "{verb}: cannot {action}: {}", reason(error)),
         }
     }

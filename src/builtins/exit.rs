@@ -99,7 +99,7 @@ fn handlers(call: &Call<'_>, _: &[Dynamic]) -> Outcome {
                 let arguments: Array = match &entry.target {
                     Target::Function(_, arguments) => arguments.to_vec(),
                     Target::Command(command) => command.words_as_values(),
-                    Target::Process(_) => Array::new(),
+                    Target::Process(_) | Target::Own(..) => Array::new(),
                 };
                 let mut map = Map::new();
                 map.insert("name".into(), entry.title().into());

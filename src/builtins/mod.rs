@@ -9,9 +9,12 @@ pub mod caught;
 pub mod command;
 pub mod error;
 pub mod exit;
+pub mod fs;
+pub mod glob;
 pub mod input;
 pub mod json;
 pub mod lexical;
+pub mod lock;
 pub mod names;
 pub mod options;
 pub mod output;
@@ -20,6 +23,7 @@ pub mod process;
 pub mod record;
 pub mod scope;
 pub mod standard;
+pub mod temporary;
 pub mod time;
 pub mod trap;
 pub mod unwind;
@@ -119,6 +123,9 @@ pub fn register(engine: &mut Engine, host: &Host) {
     command::register(&mut room);
     background::register(&mut room);
     path::register(&mut room);
+    fs::register(&mut room);
+    temporary::register(&mut room);
+    lock::register(&mut room);
     room.close();
 }
 

@@ -12,6 +12,8 @@ mod ending;
 pub mod environment;
 pub mod exit_stack;
 mod family;
+pub mod files;
+pub mod locks;
 pub mod outcome;
 pub mod output;
 pub mod plan;
@@ -28,11 +30,12 @@ use std::io;
 use std::ops::Deref;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::sys::descriptor::{Directory, Interest};
 use crate::sys::interrupts::{Caught, Interrupts, Sender};
+use crate::sys::lock::{Identity, Locked};
 use crate::sys::signal::Signal;
 use background::Background;
 use environment::Environment;
@@ -112,6 +115,8 @@ pub struct State<H> {
     seen: Cell<Option<Instant>>,
     running: RefCell<family::Running>,
     background: RefCell<Vec<Rc<Background>>>,
+    /// The locks on files that are held.
+    locks: RefCell<Vec<(Identity, Weak<Locked>)>>,
     has_no_terminal: Cell<bool>,
     /// The environment of commands.
     pub environment: Environment,
@@ -189,6 +194,7 @@ impl<H> Host<H> {
             seen: Cell::new(None),
             running: RefCell::default(),
             background: RefCell::default(),
+            locks: RefCell::default(),
             has_no_terminal: Cell::new(false),
             environment: Environment::of_this_process(),
         })))

@@ -1,11 +1,15 @@
 //! Floor 0, the operating system: signals, children, terminals, the end of the process. Knows nothing of Rhai.
 
 pub mod account;
+pub mod copy;
 pub mod descriptor;
 pub mod interrupts;
+pub mod lock;
 pub mod process;
 pub mod program;
 pub mod quiet_write;
+pub mod remove;
+pub mod replace;
 pub mod signal;
 pub mod status;
 pub mod stranger;

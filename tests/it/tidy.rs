@@ -10,12 +10,14 @@ use crate::harness::root;
 const FLOORS: [&str; 5] = ["sys", "host", "builtins", "engine", "cli"];
 
 /// Crates, and the floors that may name them.
-const CRATES: [(&str, &[&str]); 11] = [
+const CRATES: [(&str, &[&str]); 13] = [
     ("rhai", &["builtins", "engine"]),
     ("signal_hook", &["sys"]),
     ("nix", &["sys"]),
     ("rustix", &["sys"]),
-    ("tempfile", &["host"]),
+    ("tempfile", &["sys", "host"]),
+    ("globset", &["builtins"]),
+    ("sha2", &["builtins"]),
     ("clap", &["cli"]),
     ("colored", &["cli"]),
     ("anyhow", &["cli"]),

@@ -1,0 +1,299 @@
+//! `fs::…`: files and directories.
+
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use rhai::{Array, Blob, Dynamic, EvalAltResult, ImmutableString, Map};
+use sha2::{Digest, Sha256};
+
+use super::error::{Error, stopped};
+use super::record::Record;
+use super::{Call, Host, Outcome, Room, args, glob};
+use crate::sys::copy;
+use crate::sys::remove;
+use crate::sys::replace::{self, MODE};
+
+type Raised = Box<EvalAltResult>;
+
+/// Registers the room.
+pub fn register(room: &mut Room<'_>) {
+    room.add("fs::read", read);
+    room.add("fs::read_bytes", |call, given| {
+        let path = path("fs::read_bytes", call, &given[0])?;
+        Ok(Dynamic::from_blob(read_whole("fs::read_bytes", call, &path)?))
+    });
+    room.add("fs::write", write);
+    room.add("fs::append", append);
+    room.add("fs::exists", |call, given| is(call, "fs::exists", given, |_| true));
+    room.add("fs::is_file", |call, given| is(call, "fs::is_file", given, |found| found.is_file()));
+    room.add("fs::is_dir", |call, given| is(call, "fs::is_dir", given, |found| found.is_dir()));
+    room.add("fs::stat", stat);
+    room.add("fs::sha256", sha256);
+    room.add("fs::list", list);
+    room.add("fs::glob", |call, given| {
+        let pattern = path("fs::glob", call, &given[0])?;
+        let found = glob::find(&pattern, &|| !call.host.stopped()).map_err(|error| match error {
+            glob::Error::Pattern(why) => Error::Words("fs::glob", why).into(),
+            glob::Error::Unreadable(path, error) => raise(call.host, "fs::glob", "list", &path, error),
+        })?;
+        Ok(found.iter().map(|path| args::from_os(path.as_os_str())).collect::<Array>().into())
+    });
+    room.add("fs::mkdir", |call, given| simple(call, "fs::mkdir", "make", given, |path| std::fs::create_dir_all(path)));
+    room.add("fs::copy", |call, given| two(call, "fs::copy", "copy", given, copy::copy));
+    room.add("fs::rename", |call, given| two(call, "fs::rename", "rename", given, copy::rename));
+    room.add("fs::symlink", make_link);
+    room.add("fs::chmod", |call, given| {
+        let mode = permissions("fs::chmod", call, &given[1])?;
+        simple(call, "fs::chmod", "change the mode of", given, |path| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+        })
+    });
+    room.add("fs::umask", |call, given| {
+        let mask = permissions("fs::umask", call, &given[0])?;
+        Ok(i64::from(replace::set_umask(mask)).into())
+    });
+    room.add("fs::remove", |call, given| {
+        simple(call, "fs::remove", "remove", given, |path| {
+            if path.symlink_metadata()?.is_dir() { std::fs::remove_dir(path) } else { std::fs::remove_file(path) }
+        })
+    });
+    room.add("fs::remove_all", |call, given| {
+        let path = path("fs::remove_all", call, &given[0])?;
+        remove_all("fs::remove_all", call.host, &path)?;
+        Ok(Dynamic::UNIT)
+    });
+}
+
+fn path(verb: &'static str, call: &Call<'_>, value: &Dynamic) -> Result<PathBuf, Error> {
+    args::path(verb, call.engine(), value)
+}
+
+/// What a verb that failed raises: nothing of its own if the run was stopped meanwhile.
+fn raise(host: &Host, verb: &'static str, action: &'static str, path: &Path, error: io::Error) -> Raised {
+    raise_of_two(host, verb, action, path, None, error)
+}
+
+fn raise_of_two(
+    host: &Host,
+    verb: &'static str,
+    action: &'static str,
+    path: &Path,
+    to: Option<PathBuf>,
+    error: io::Error,
+) -> Raised {
+    if host.stopped() {
+        return stopped();
+    }
+    if error.kind() == io::ErrorKind::FileTooLarge && action == "read" {
+        return Error::TooLong(verb).into();
+    }
+    Error::File { verb, action, path: path.into(), to, error }.into()
+}
+
+/// A verb that does one thing to a path.
+fn simple(
+    call: &Call<'_>,
+    verb: &'static str,
+    action: &'static str,
+    given: &[Dynamic],
+    act: impl FnOnce(&Path) -> io::Result<()>,
+) -> Outcome {
+    let path = path(verb, call, &given[0])?;
+    act(&path).map_err(|error| raise(call.host, verb, action, &path, error))?;
+    Ok(Dynamic::UNIT)
+}
+
+/// A verb that makes one path of another, file by file.
+fn two(
+    call: &Call<'_>,
+    verb: &'static str,
+    action: &'static str,
+    given: &[Dynamic],
+    act: impl FnOnce(&Path, &Path, &dyn Fn() -> bool) -> Result<(), copy::Failure>,
+) -> Outcome {
+    let (from, to) = (path(verb, call, &given[0])?, path(verb, call, &given[1])?);
+    act(&from, &to, &|| !call.host.stopped())
+        .map_err(|failure| raise_of_two(call.host, verb, action, &failure.from, Some(failure.to), failure.error))?;
+    Ok(Dynamic::UNIT)
+}
+
+fn read_whole(verb: &'static str, call: &Call<'_>, path: &Path) -> Result<Vec<u8>, Raised> {
+    call.host.read_file(path).map_err(|error| raise(call.host, verb, "read", path, error))
+}
+
+fn read(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let path = path("fs::read", call, &given[0])?;
+    match String::from_utf8(read_whole("fs::read", call, &path)?) {
+        Ok(text) => Ok(text.into()),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let why = format!("it is not UTF-8 at byte {at} (`fs::read_bytes` reads it)");
+            Err(raise(call.host, "fs::read", "read", &path, io::Error::other(why)))
+        }
+    }
+}
+
+/// Does something with the text or the bytes that are to be written.
+fn with_content<T>(
+    verb: &'static str,
+    call: &Call<'_>,
+    value: &Dynamic,
+    act: impl FnOnce(&[u8]) -> T,
+) -> Result<T, Error> {
+    if let Some(text) = value.read_lock::<ImmutableString>() {
+        return Ok(act(text.as_bytes()));
+    }
+    if let Some(blob) = value.read_lock::<Blob>() {
+        return Ok(act(&blob));
+    }
+    let given = args::describe(call.engine(), value);
+    Err(Error::Argument { verb, expected: "a string or a blob".into(), given })
+}
+
+fn write(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let verb = "fs::write";
+    let path = path(verb, call, &given[0])?;
+    let mode = match given.get(2) {
+        Some(options) => args::options(verb, call.engine(), options, &["mode"])?.get("mode").cloned(),
+        None => None,
+    };
+    let mode = mode.map(|value| permissions(verb, call, &value)).transpose()?;
+    with_content(verb, call, &given[1], |bytes| call.host.write_file(&path, bytes, mode))?
+        .map_err(|error| raise(call.host, verb, "write", &path, error))?;
+    Ok(Dynamic::UNIT)
+}
+
+fn append(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let path = path("fs::append", call, &given[0])?;
+    with_content("fs::append", call, &given[1], |bytes| call.host.append_to_file(&path, bytes))?
+        .map_err(|error| raise(call.host, "fs::append", "append to", &path, error))?;
+    Ok(Dynamic::UNIT)
+}
+
+/// Permissions: a number from 0 to 0o7777.
+fn permissions(verb: &'static str, call: &Call<'_>, value: &Dynamic) -> Result<u32, Error> {
+    let mode = value.as_int().ok().and_then(|mode| u32::try_from(mode).ok()).filter(|mode| *mode <= MODE);
+    mode.ok_or_else(|| Error::Argument {
+        verb,
+        expected: "a mode (0 to 0o7777)".into(),
+        given: args::describe(call.engine(), value),
+    })
+}
+
+/// Whether something is there, and is so: links are followed, and one that leads nowhere is not.
+fn is(call: &Call<'_>, verb: &'static str, given: &[Dynamic], so: fn(&std::fs::Metadata) -> bool) -> Outcome {
+    let path = path(verb, call, &given[0])?;
+    match path.metadata() {
+        Ok(found) => Ok(so(&found).into()),
+        Err(error) if is_absence(&error) => Ok(false.into()),
+        Err(error) => Err(raise(call.host, verb, "look at", &path, error)),
+    }
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    // The last is what a circle of links is.
+    matches!(error.kind(), NotFound | NotADirectory) || error.raw_os_error() == Some(replace::CIRCLE)
+}
+
+fn stat(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let path = path("fs::stat", call, &given[0])?;
+    let found = match path.metadata() {
+        // Of a link that leads nowhere, the link.
+        Err(error) if is_absence(&error) => path.symlink_metadata().or(Err(error)),
+        found => found,
+    };
+    let found = found.map_err(|error| raise(call.host, "fs::stat", "look at", &path, error))?;
+    let modified = found.modified().map_err(|error| raise(call.host, "fs::stat", "look at", &path, error))?;
+    let seconds = match modified.duration_since(UNIX_EPOCH) {
+        Ok(since) => since.as_secs_f64(),
+        Err(before) => -before.duration().as_secs_f64(),
+    };
+    let kind = match found.file_type() {
+        kind if kind.is_file() => "file",
+        kind if kind.is_dir() => "dir",
+        kind if kind.is_symlink() => "link",
+        kind if kind.is_fifo() => "fifo",
+        kind if kind.is_socket() => "socket",
+        _ => "device",
+    };
+    let mut map = Map::new();
+    map.insert("size".into(), i64::try_from(found.len()).unwrap_or(i64::MAX).into());
+    map.insert("mode".into(), i64::from(found.mode() & MODE).into());
+    map.insert("mtime".into(), seconds.into());
+    map.insert("kind".into(), kind.into());
+    let link = std::fs::read_link(&path).ok();
+    map.insert("link".into(), link.map_or(Dynamic::UNIT, |target| args::from_os(target.as_os_str())));
+    Ok(Dynamic::from(Record::new("what `fs::stat` gives", map)))
+}
+
+fn sha256(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let path = path("fs::sha256", call, &given[0])?;
+    let mut hash = Sha256::new();
+    call.host
+        .each_piece(&path, |piece| {
+            hash.update(piece);
+            Ok(())
+        })
+        .map_err(|error| raise(call.host, "fs::sha256", "read", &path, error))?;
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+}
+
+fn list(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let path = path("fs::list", call, &given[0])?;
+    let entries = || std::fs::read_dir(&path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>();
+    let mut entries = entries().map_err(|error| raise(call.host, "fs::list", "list", &path, error))?;
+    entries.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
+    Ok(entries.iter().map(|path| args::from_os(path.as_os_str())).collect::<Array>().into())
+}
+
+fn make_link(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let (target, path) = (path("fs::symlink", call, &given[0])?, path("fs::symlink", call, &given[1])?);
+    symlink(&target, &path).map_err(|error| raise(call.host, "fs::symlink", "make", &path, error))?;
+    Ok(Dynamic::UNIT)
+}
+
+/// Removes a file or a tree, unless that is a mistake.
+///
+/// # Errors
+///
+/// [`Error::File`].
+pub fn remove_all(verb: &'static str, host: &Host, path: &Path) -> Result<(), Raised> {
+    let refuse = |why: &str| raise(host, verb, "remove", path, io::Error::other(why));
+    let bytes = path.as_os_str().as_bytes();
+    let last = bytes.rsplit(|byte| *byte == b'/').find(|part| !part.is_empty());
+    match last {
+        None => return Err(refuse("it is the root of all files")),
+        Some(b"." | b"..") => return Err(refuse("`.` and `..` are no names")),
+        Some(_) => {}
+    }
+    let Some(full) = full_name(path) else { return Ok(()) };
+    let is_tree = full.symlink_metadata().is_ok_and(|found| found.is_dir());
+    if is_tree {
+        let home = host.environment.home().map(|home| home.canonicalize().unwrap_or(home));
+        if home.is_some_and(|home| home.starts_with(&full)) {
+            return Err(refuse("the home directory is in it, or is it"));
+        }
+        if host.directory().starts_with(&full)
+            && let Some(above) = full.parent()
+        {
+            host.change_directory(above).map_err(|error| raise(host, verb, "leave", path, error))?;
+        }
+    }
+    // The working directory may have changed: by its whole name.
+    remove::remove_all(&full, &|| !host.stopped()).map_err(|failure| {
+        let told = failure.path.strip_prefix(&full).map_or(path.into(), |below| {
+            if below.as_os_str().is_empty() { path.to_path_buf() } else { path.join(below) }
+        });
+        raise(host, verb, "remove", &told, failure.error)
+    })
+}
+
+/// A path without links but in its last part, `None` where its directory does not exist.
+fn full_name(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?;
+    Some(replace::directory_of(path).canonicalize().ok()?.join(name))
+}

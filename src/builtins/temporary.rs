@@ -1,0 +1,33 @@
+//! `fs::temp_dir` and `fs::temp_file`: what is gone when the run ends.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rhai::Dynamic;
+
+use super::callback::Entry;
+use super::error::Error;
+use super::{Call, Outcome, Room, args, fs};
+use crate::host::files;
+
+/// Registers the room.
+pub fn register(room: &mut Room<'_>) {
+    room.add("fs::temp_dir", |call, _| make(call, "fs::temp_dir", files::temporary_directory));
+    room.add("fs::temp_file", |call, _| make(call, "fs::temp_file", files::temporary_file));
+}
+
+/// Makes something private, and registers that it is removed: in its turn, or by `h.run()` of whoever lists handlers.
+fn make(call: &Call<'_>, verb: &'static str, make: fn(&Path) -> io::Result<PathBuf>) -> Outcome {
+    let said = call.host.environment.get(OsStr::new("TMPDIR"));
+    let place = said.filter(|place| !place.is_empty()).map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+    let place = call.host.directory().join(place);
+    let path =
+        make(&place).map_err(|error| Error::File { verb, action: "make a file in", path: place, to: None, error })?;
+    let (title, gone) = (format!("remove `{}`", path.display()), path.clone());
+    call.host.register(Entry::own(call, title, move |host| {
+        fs::remove_all(verb, host, &gone)?;
+        Ok(Dynamic::UNIT)
+    }));
+    Ok(args::from_os(path.as_os_str()))
+}

@@ -1,0 +1,216 @@
+//! Copying files and trees, with their modes, times, and links.
+
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder, File, FileTimes, Metadata, OpenOptions, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{Mode, SFlag, mknod};
+
+use super::replace::{MODE, directory_of, follow, replace};
+
+/// After so many bytes of a file it is asked whether to go on.
+const PIECE: u64 = 32 << 20;
+
+/// Why a copy failed, and of what.
+#[derive(Debug)]
+pub struct Failure {
+    /// What was copied.
+    pub from: PathBuf,
+    /// What it was to become.
+    pub to: PathBuf,
+    /// Why not.
+    pub error: io::Error,
+}
+
+/// Makes `to` a copy of `from`: what a link leads to, a file, or a directory with all that is in it, where links stay
+/// links. A directory that exists takes in what it has not, and keeps its mode.
+///
+/// # Arguments
+///
+/// `goes_on` is asked before every file and within large ones.
+///
+/// # Errors
+///
+/// [`Failure`]; [`io::ErrorKind::Interrupted`] in it if it does not go on.
+pub fn copy(from: &Path, to: &Path, goes_on: &dyn Fn() -> bool) -> Result<(), Failure> {
+    let whole = || -> io::Result<(PathBuf, Metadata, PathBuf)> {
+        let found = from.metadata()?;
+        let to = if found.is_dir() { to.to_path_buf() } else { follow(to)? };
+        match to.metadata() {
+            Ok(there) if (there.dev(), there.ino()) == (found.dev(), found.ino()) => {
+                return Err(io::Error::other("they are the same file"));
+            }
+            Ok(there) if there.is_dir() && !found.is_dir() => return Err(Errno::EISDIR.into()),
+            _ => {}
+        }
+        let from = from.canonicalize()?;
+        if found.is_dir() && directory_of(&to).canonicalize()?.starts_with(&from) {
+            return Err(io::Error::other("it would be copied into itself"));
+        }
+        Ok((from, found, to))
+    };
+    let failed = |error| Failure { from: from.into(), to: to.into(), error };
+    let (source, found, target) = whole().map_err(failed)?;
+    let mut copying = Copying { goes_on, links: HashMap::new() };
+    // What is told of is what was asked for, not what it leads to.
+    let source = if found.is_dir() { from.to_path_buf() } else { source };
+    copying.copy(&source, &target, found.file_type())
+}
+
+struct Copying<'a> {
+    goes_on: &'a dyn Fn() -> bool,
+    /// The first copy of what has several names.
+    links: HashMap<(u64, u64), PathBuf>,
+}
+
+impl Copying<'_> {
+    fn copy(&mut self, from: &Path, to: &Path, kind: fs::FileType) -> Result<(), Failure> {
+        if kind.is_dir() {
+            return self.directory(from, to);
+        }
+        let failed = |error| Failure { from: from.into(), to: to.into(), error };
+        if !(self.goes_on)() {
+            return Err(failed(io::ErrorKind::Interrupted.into()));
+        }
+        if kind.is_file() {
+            self.file(from, to)
+        } else if kind.is_symlink() {
+            fs::read_link(from).and_then(|target| anew(to, || symlink(&target, to)))
+        } else {
+            special(from, to, kind)
+        }
+        .map_err(failed)
+    }
+
+    fn directory(&mut self, from: &Path, to: &Path) -> Result<(), Failure> {
+        let failed = |error| Failure { from: from.into(), to: to.into(), error };
+        let found = from.metadata().map_err(failed)?;
+        // Its own until it is complete.
+        let is_new = match DirBuilder::new().mode(0o700).create(to) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && to.is_dir() => false,
+            Err(error) => return Err(failed(error)),
+        };
+        for entry in fs::read_dir(from).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let kind = entry.file_type().map_err(failed)?;
+            self.copy(&entry.path(), &to.join(entry.file_name()), kind)?;
+        }
+        if !is_new {
+            return Ok(());
+        }
+        let finish = |copy: File| {
+            copy.set_times(times_of(&found)?)?;
+            copy.set_permissions(Permissions::from_mode(found.mode() & MODE))
+        };
+        File::open(to).and_then(finish).map_err(failed)
+    }
+
+    fn file(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        let source = OpenOptions::new().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(from)?;
+        let found = source.metadata()?;
+        let name = (found.dev(), found.ino());
+        if found.nlink() > 1 {
+            if let Some(first) = self.links.get(&name) {
+                return anew(to, || fs::hard_link(first, to));
+            }
+            self.links.insert(name, to.into());
+        }
+        let mode = found.mode() & MODE;
+        let finish = |copy: &File| -> io::Result<()> {
+            copy.set_permissions(Permissions::from_mode(mode))?;
+            copy.set_times(times_of(&found)?)
+        };
+        match OpenOptions::new().write(true).create_new(true).mode(mode & 0o600).open(to) {
+            Ok(copy) => {
+                let result = self.content(&source, &copy).and_then(|()| finish(&copy));
+                if result.is_err() {
+                    let _ = fs::remove_file(to);
+                }
+                result
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // What leads out of a tree is not followed: the top was before.
+                if to.is_symlink() {
+                    fs::remove_file(to)?;
+                    return self.file(from, to);
+                }
+                let is_done = replace(to, Some(mode), |copy| self.content(&source, copy).and_then(|()| finish(copy)))?;
+                if is_done {
+                    return Ok(());
+                }
+                let copy = OpenOptions::new().write(true).truncate(true).open(to)?;
+                self.content(&source, &copy)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn content(&self, from: &File, mut to: &File) -> io::Result<()> {
+        // By copy_file_range(2) where the system has it.
+        while io::copy(&mut from.take(PIECE), &mut to)? == PIECE {
+            if !(self.goes_on)() {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes something, in place of what is there.
+fn anew(to: &Path, make: impl Fn() -> io::Result<()>) -> io::Result<()> {
+    match make() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !to.is_dir() => {
+            fs::remove_file(to)?;
+            make()
+        }
+        result => result,
+    }
+}
+
+fn special(from: &Path, to: &Path, kind: fs::FileType) -> io::Result<()> {
+    let found = from.symlink_metadata()?;
+    let what = if kind.is_fifo() {
+        SFlag::S_IFIFO
+    } else if kind.is_socket() {
+        SFlag::S_IFSOCK
+    } else if kind.is_char_device() {
+        SFlag::S_IFCHR
+    } else {
+        SFlag::S_IFBLK
+    };
+    let mode = Mode::from_bits_truncate((found.mode() & MODE) as nix::libc::mode_t);
+    anew(to, || Ok(mknod(to, what, mode, found.rdev())?))?;
+    fs::set_permissions(to, Permissions::from_mode(found.mode() & MODE))
+}
+
+fn times_of(found: &Metadata) -> io::Result<FileTimes> {
+    Ok(FileTimes::new().set_accessed(found.accessed()?).set_modified(found.modified()?))
+}
+
+/// Moves a file or a tree, also to another file system: then by a copy that takes its name once it is complete.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub fn rename(from: &Path, to: &Path, goes_on: &dyn Fn() -> bool) -> Result<(), Failure> {
+    let failed = |error| Failure { from: from.into(), to: to.into(), error };
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {}
+        result => return result.map_err(failed),
+    }
+    let place = tempfile::Builder::new().prefix(".stagesh-").tempdir_in(directory_of(to)).map_err(failed)?;
+    let copy = place.path().join(to.file_name().unwrap_or(to.as_os_str()));
+    let kind = from.symlink_metadata().map_err(failed)?.file_type();
+    Copying { goes_on, links: HashMap::new() }.copy(from, &copy, kind)?;
+    fs::rename(&copy, to).map_err(failed)?;
+    super::remove::remove_all(from, goes_on).map_err(|failure| Failure {
+        from: failure.path,
+        to: to.into(),
+        error: failure.error,
+    })
+}

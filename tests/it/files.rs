@@ -1,0 +1,434 @@
+//! `fs::…`: files and directories.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, Permissions};
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::{getuid, mkfifo};
+
+use crate::harness::{Output, Place, code, refuses};
+
+/// Runs a script in a place.
+fn run_in(place: &Place, script: &str) -> Output {
+    code(script).cwd(place.path()).run()
+}
+
+/// The permissions of a file.
+fn mode(path: impl AsRef<Path>) -> u32 {
+    fs::symlink_metadata(path).expect("it exists").mode() & 0o7777
+}
+
+fn make_fifo(place: &Place, name: &str) {
+    mkfifo(&place.path().join(name), Mode::from_bits_truncate(0o600)).expect("it can be made");
+}
+
+#[test]
+fn what_is_written_is_read_again_to_the_byte() {
+    let place = Place::new();
+    let script = r#"fs::write("a", "eins\nzwei"); print(fs::read("a")); fs::append("a", "\n3"); print(fs::read("a"));
+        fs::write("a", ""); print(fs::stat("a").size); let b = blob(); for n in 0..256 { b.push(n); } fs::write("b", b);
+        fs::append("b", b); print(fs::read_bytes("b") == b + b); fs::append("new", "x"); print(fs::read("new"));"#;
+    run_in(&place, script).expect(0, "eins\nzwei\neins\nzwei\n3\n0\ntrue\nx\n");
+    assert_eq!(place.list(), ["a", "b", "new"]);
+}
+
+#[test]
+fn a_file_that_is_replaced_keeps_its_mode_and_its_owner() {
+    let place = Place::new();
+    let path = place.write("a", "old");
+    fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("it is ours");
+    let owner = if getuid().is_root() { 1 } else { getuid().as_raw() };
+    std::os::unix::fs::chown(&path, Some(owner), None).expect("it is ours");
+    run_in(&place, r#"fs::umask(0o077); fs::write("a", "new");"#).expect(0, "");
+    let found = fs::metadata(&path).expect("it is there");
+    assert_eq!((found.mode() & 0o7777, found.uid(), place.read("a").as_str()), (0o640, owner, "new"));
+}
+
+#[test]
+fn a_mode_is_what_was_asked_for_and_else_what_the_umask_leaves() {
+    let place = Place::new();
+    let script = r#"fs::umask(0o027); fs::write("a", ""); fs::append("b", ""); fs::write("c", "", #{mode: 0o666});
+        fs::write("a2", ""); fs::write("a2", "x", #{mode: 0o400}); fs::write("a2", "y"); fs::mkdir("d/e");
+        fs::write("s", "", #{mode: 0o4711}); print(fs::umask(0).to_octal());"#;
+    run_in(&place, script).expect(0, "27\n");
+    let modes = ["a", "b", "c", "a2", "d/e", "s"].map(|name| mode(place.path().join(name)));
+    assert_eq!(modes.map(|mode| format!("{mode:o}")), ["640", "640", "666", "400", "750", "4711"]);
+    refuses(r#"fs::write("a", "", #{mode: 65536});"#, "fs::write: expected a mode (0 to 0o7777), not `65536`");
+    refuses(
+        r#"fs::write("a", "", #{moed: 1});"#,
+        "fs::write: there is no option `moed` (did you mean `mode`? there is mode)",
+    );
+    refuses(r#"fs::write("a", "", 0o600);"#, "fs::write: expected a map of options, not `384`");
+    refuses(r#"fs::write("a", 5);"#, "fs::write: expected a string or a blob, not `5`");
+    refuses(r#"fs::chmod("a", -1);"#, "fs::chmod: expected a mode (0 to 0o7777), not `-1`");
+}
+
+#[test]
+fn links_are_followed_and_stay() {
+    let place = Place::new();
+    place.write("d/real", "old");
+    symlink("d/real", place.path().join("one")).expect("it can be made");
+    symlink(place.path().join("one"), place.path().join("two")).expect("it can be made");
+    symlink("d/none", place.path().join("dangling")).expect("it can be made");
+    symlink("round", place.path().join("round")).expect("it can be made");
+    let script = r#"fs::write("two", "new"); fs::write("dangling", "made"); print(fs::stat("two").link); print(fs::read("one"));
+        try { fs::write("round", ""); } catch (e) { print(e.reason); } print([fs::exists("round"), fs::is_file("two"), fs::is_dir("round")]);
+        print(fs::stat("round").kind);"#;
+    let output = run_in(&place, script);
+    output.expect(
+        0,
+        &format!(
+            "{}/one\nnew\ntoo many levels of symbolic links\n[false, true, false]\nlink\n",
+            place.path().display()
+        ),
+    );
+    assert_eq!((place.read("d/real").as_str(), place.read("d/none").as_str()), ("new", "made"));
+    assert_eq!(fs::read_dir(place.path().join("d")).expect("it is there").count(), 2);
+}
+
+#[test]
+fn what_is_no_regular_file_is_written_as_it_is() {
+    let place = Place::new();
+    run_in(&place, r#"fs::write("/dev/null", "x"); fs::append("/dev/null", "x"); print(fs::stat("/dev/null").kind);"#)
+        .expect(0, "device\n");
+    refuses(r#"fs::write("/dev/full", "x");"#, "fs::write: cannot write `/dev/full`: no space left on device");
+    make_fifo(&place, "pipe");
+    let path = place.path().join("pipe");
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        File::open(path).and_then(|mut pipe| pipe.read_to_string(&mut text)).map(|_| text)
+    });
+    // More than a pipe holds.
+    run_in(&place, r#"let text = "x"; text.pad(200000, 'y'); fs::write("pipe", text); print(fs::stat("pipe").kind);"#)
+        .expect(0, "fifo\n");
+    let text = reader.join().expect("it does not panic").expect("it can be read");
+    assert!(text.len() == 200_000 && text.starts_with("xyy"), "{}", text.len());
+}
+
+#[test]
+fn a_wait_for_the_other_end_of_a_pipe_ends_with_the_run() {
+    for script in [r#"fs::read("pipe")"#, r#"fs::write("pipe", "x")"#, r#"fs::sha256("pipe")"#] {
+        let place = Place::new();
+        make_fifo(&place, "pipe");
+        let mut live =
+            code(&format!("atexit(|| print(\"cleaned\")); print(\"ready\"); {script};")).cwd(place.path()).start();
+        live.wait_for("ready").signal(Signal::SIGTERM);
+        live.end().expect(143, "ready\ncleaned\n");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_or_written_is_told_with_its_path_and_why() {
+    let place = Place::new();
+    place.write("file", "");
+    place.write("latin", b"a\xe4");
+    fs::create_dir(place.path().join("dir")).expect("it can be made");
+    let script = r#"for f in [|| fs::read("none"), || fs::read("dir"), || fs::read("latin"), || fs::write("dir", ""), || fs::write("file/x", ""),
+            || fs::write("none/x", ""), || fs::write("file/", ""), || fs::append("dir", ""), || fs::stat("none"), || fs::list("file"), || fs::list("none"),
+            || fs::mkdir("file"), || fs::mkdir("file/x"), || fs::remove("none"), || fs::remove("."), || fs::rename("none", "x"), || fs::symlink("x", "file"),
+            || fs::chmod("none", 0), || fs::copy("none", "x"), || fs::copy("file", "dir"), || fs::copy("dir", "file"), || fs::copy("file", "file"),
+            || fs::sha256("dir"), || fs::glob("[a"), || fs::read("a\nb")]
+            { try { f.call(); print("?"); } catch (e) { print(`${e.kind}: ${e.message}`); } }"#;
+    let expected = "file: fs::read: cannot read `none`: no such file or directory
+file: fs::read: cannot read `dir`: is a directory
+file: fs::read: cannot read `latin`: it is not UTF-8 at byte 1 (`fs::read_bytes` reads it)
+file: fs::write: cannot write `dir`: is a directory
+file: fs::write: cannot write `file/x`: not a directory
+file: fs::write: cannot write `none/x`: no such file or directory
+file: fs::write: cannot write `file/`: is a directory
+file: fs::append: cannot append to `dir`: is a directory
+file: fs::stat: cannot look at `none`: no such file or directory
+file: fs::list: cannot list `file`: not a directory
+file: fs::list: cannot list `none`: no such file or directory
+file: fs::mkdir: cannot make `file`: file exists
+file: fs::mkdir: cannot make `file/x`: not a directory
+file: fs::remove: cannot remove `none`: no such file or directory
+file: fs::remove: cannot remove `.`: invalid argument
+file: fs::rename: cannot rename `none` to `x`: no such file or directory
+file: fs::symlink: cannot make `file`: file exists
+file: fs::chmod: cannot change the mode of `none`: no such file or directory
+file: fs::copy: cannot copy `none` to `x`: no such file or directory
+file: fs::copy: cannot copy `file` to `dir`: is a directory
+file: fs::copy: cannot copy `dir` to `file`: file exists
+file: fs::copy: cannot copy `file` to `file`: they are the same file
+file: fs::sha256: cannot read `dir`: is a directory
+argument: fs::glob: `[a` is no pattern: unclosed character class; missing ']'
+file: fs::read: cannot read `a\\nb`: no such file or directory
+";
+    run_in(&place, script).expect(0, expected);
+}
+
+#[test]
+fn a_kill_at_any_instant_leaves_the_old_text_or_the_new() {
+    let place = Place::new();
+    let path = place.write("file", "a".repeat(200_000));
+    place.write("other", "b".repeat(200_000));
+    let script = "let a = fs::read(\"file\"); let b = fs::read(\"other\"); print(\"ready\");
+        loop { fs::write(\"file\", b); fs::write(\"file\", a); }";
+    for round in 0..1000_u32 {
+        let mut live = code(script).cwd(place.path()).start();
+        live.wait_for("ready");
+        // No two kills come at the same instant: each waits for a few reads more.
+        for _ in 0..round % 17 {
+            let text = fs::read(&path).expect("there is always one");
+            assert!(text.len() == 200_000 && text.iter().all(|byte| *byte == text[0]), "a reader sees parts of two");
+        }
+        live.signal(Signal::SIGKILL);
+        live.end().expect_death(Signal::SIGKILL);
+        let text = fs::read(&path).expect("there is always one");
+        assert!(text.len() == 200_000 && text.iter().all(|byte| *byte == text[0]), "round {round}: {}", text.len());
+    }
+}
+
+#[test]
+fn names_of_any_bytes_are_listed_and_removed() {
+    let place = Place::new();
+    for name in [&b"a\nb"[..], b"\xff\xfe", b"-rf", b" ", b"\xe6\x97\xa5"] {
+        fs::write(place.path().join(OsStr::from_bytes(name)), "x").expect("it can be made");
+    }
+    let script = r#"let all = fs::list("."); print(all.len()); print(all.map(|p| type_of(p))); print(fs::glob("*").len());
+        for p in all { print(fs::read(p)); fs::remove(p); } print(fs::list("."));"#;
+    let types = r#"["string", "string", "string", "string", "blob"]"#;
+    run_in(&place, script).expect(0, &format!("5\n{types}\n5\nx\nx\nx\nx\nx\n[]\n"));
+}
+
+#[test]
+fn a_pattern_finds_what_a_shell_would_find() {
+    let place = Place::new();
+    for name in
+        ["a.c", "b.c", "b.h", ".hidden.c", "src/x.c", "src/deep/y.c", "src/.git/z.c", "src/deep/.w.c", "[x]", "x{y}"]
+    {
+        place.write(name, "");
+    }
+    symlink("..", place.path().join("src/up")).expect("it can be made");
+    let found = |pattern: &str, expected: &[&str]| {
+        let script = format!("for p in fs::glob({pattern:?}) {{ print(p); }}");
+        let lines: String = expected.iter().map(|line| format!("{line}\n")).collect();
+        run_in(&place, &script).expect(0, &lines);
+    };
+    found("*.c", &["a.c", "b.c"]);
+    found("./*.c", &["./a.c", "./b.c"]);
+    found(".*.c", &[".hidden.c"]);
+    found("?.[ch]", &["a.c", "b.c", "b.h"]);
+    found("{a,b}.c", &["a.c", "b.c"]);
+    found("src/*", &["src/deep", "src/up", "src/x.c"]);
+    found("src/*/", &["src/deep/", "src/up/"]);
+    found("*/x.c", &["src/x.c"]);
+    found("src/up/*.h", &["src/up/b.h"]);
+    found("**/*.c", &["a.c", "b.c", "src/deep/y.c", "src/x.c"]);
+    found("src/**", &["src/deep", "src/deep/y.c", "src/up", "src/x.c"]);
+    found("src/**/", &["src/deep/", "src/up/"]);
+    found("**/deep/**/*.c", &["src/deep/y.c"]);
+    found("src/**/.*.c", &["src/deep/.w.c"]);
+    found("a.c", &["a.c"]);
+    found("none", &[]);
+    found("a.c/*", &[]);
+    found("\\[x\\]", &["[x]"]);
+    let absolute = format!("{}/s*/x.c", place.path().display());
+    found(&absolute, &[&format!("{}/src/x.c", place.path().display())]);
+}
+
+#[test]
+fn a_copy_of_a_tree_has_its_modes_times_and_links() {
+    let place = Place::new();
+    place.write("a/sub/tool", "#!/bin/sh\n");
+    place.write("a/closed/x", "x");
+    let at = |name: &str| place.path().join(name);
+    fs::set_permissions(at("a/sub/tool"), Permissions::from_mode(0o4751)).expect("it is ours");
+    symlink("sub/tool", at("a/link")).expect("it can be made");
+    symlink("nowhere", at("a/dangling")).expect("it can be made");
+    fs::hard_link(at("a/sub/tool"), at("a/second")).expect("it can be made");
+    make_fifo(&place, "a/pipe");
+    let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let set = |name: &str| File::open(at(name)).and_then(|file| file.set_modified(old)).expect("it is ours");
+    set("a/sub/tool");
+    set("a/closed");
+    fs::set_permissions(at("a/closed"), Permissions::from_mode(0o555)).expect("it is ours");
+    run_in(&place, r#"fs::umask(0o077); fs::copy("a", "b"); print(fs::read("b/closed/x"));"#).expect(0, "x\n");
+    assert_eq!((mode(at("b/sub/tool")), mode(at("b/closed")), mode(at("b"))), (0o4751, 0o555, mode(at("a"))));
+    assert_eq!(fs::read_link(at("b/link")).expect("a link"), Path::new("sub/tool"));
+    assert_eq!(fs::read_link(at("b/dangling")).expect("a link"), Path::new("nowhere"));
+    assert_eq!(
+        fs::metadata(at("b/second")).expect("it is there").ino(),
+        fs::metadata(at("b/sub/tool")).expect("it").ino()
+    );
+    assert!(fs::metadata(at("b/pipe")).expect("it is there").file_type().is_fifo());
+    for name in ["b/sub/tool", "b/closed"] {
+        assert_eq!(fs::metadata(at(name)).and_then(|found| found.modified()).expect("it is there"), old, "{name}");
+    }
+}
+
+#[test]
+fn a_copy_takes_the_place_of_what_is_there_and_leaves_the_rest() {
+    let place = Place::new();
+    place.write("a/x", "new");
+    place.write("b/x", "old");
+    place.write("b/y", "other");
+    place.write("outside", "safe");
+    symlink("../outside", place.path().join("b/z")).expect("it can be made");
+    place.write("a/z", "from a");
+    fs::set_permissions(place.path().join("b"), Permissions::from_mode(0o700)).expect("it is ours");
+    let script = r#"fs::copy("a", "b"); print(fs::read("b/x") + fs::read("b/y") + fs::read("b/z")); print(fs::read("outside"));
+        fs::symlink("outside", "l"); fs::copy("a/x", "l"); print(fs::read("outside")); print(fs::stat("l").link);
+        fs::copy("l", "c"); print(fs::stat("c").link == ()); print(fs::read("c"));
+        for to in ["a/sub", "a", "a/x/y"] { try { fs::copy("a", to); print("?"); } catch (e) { print(e.reason); } }"#;
+    let expected = "newotherfrom a\nsafe\nnew\noutside\ntrue\nnew\nit would be copied into itself\nthey are the same file\nit would be copied into itself\n";
+    run_in(&place, script).expect(0, expected);
+    assert_eq!(mode(place.path().join("b")), 0o700);
+}
+
+#[test]
+fn a_copy_of_a_large_tree_ends_with_the_run() {
+    let place = Place::new();
+    for n in 0..200 {
+        place.write(&format!("a/{n}/x"), "x");
+    }
+    let mut live =
+        code("atexit(|| print(\"cleaned\")); let n = 0; print(\"ready\"); loop { fs::copy(\"a\", `b${n}`); n += 1; }")
+            .cwd(place.path())
+            .start();
+    live.wait_for("ready").signal(Signal::SIGTERM);
+    live.end().expect(143, "ready\ncleaned\n");
+}
+
+#[test]
+fn rename_moves_files_and_trees_also_to_another_file_system() {
+    let place = Place::new();
+    place.write("a/x", "text");
+    run_in(&place, r#"fs::rename("a", "b"); fs::rename("b/x", "c"); fs::write("d", "old"); fs::rename("c", "d"); print(fs::read("d"));"#)
+        .expect(0, "text\n");
+    assert_eq!(place.list(), ["b", "d"]);
+    let other = tempfile::tempdir_in("/dev/shm");
+    let Ok(other) = other else { return eprintln!("skipped: there is no second file system") };
+    place.write("tree/sub/x", "moved");
+    place.write("tree/y", "too");
+    let to = other.path().join("tree");
+    run_in(&place, &format!("fs::rename(\"tree\", {to:?}); print(fs::read({:?}));", to.join("sub/x")))
+        .expect(0, "moved\n");
+    assert_eq!(place.list(), ["b", "d"]);
+    assert_eq!(fs::read_dir(other.path()).expect("it is there").count(), 1);
+}
+
+#[test]
+fn remove_takes_one_thing_and_remove_all_takes_a_tree() {
+    let place = Place::new();
+    place.write("tree/a/b/c", "");
+    place.write("kept/x", "");
+    symlink("../kept", place.path().join("tree/link")).expect("it can be made");
+    symlink("kept", place.path().join("top")).expect("it can be made");
+    place.write("closed/in/x", "");
+    fs::set_permissions(place.path().join("closed/in"), Permissions::from_mode(0o0)).expect("it is ours");
+    let script = r#"try { fs::remove("tree"); } catch (e) { print(e.reason); } fs::remove_all("tree"); fs::remove_all("none"); fs::remove_all("none/x");
+        fs::remove_all("kept/x/y"); fs::remove_all("top/"); fs::remove_all("closed/"); fs::mkdir("empty"); fs::remove("empty"); print(fs::list("."));"#;
+    run_in(&place, script).expect(0, "directory not empty\n[\"./kept\"]\n");
+    assert!(place.path().join("kept/x").exists());
+}
+
+#[test]
+fn remove_all_refuses_what_is_a_mistake() {
+    let place = Place::new();
+    place.write("home/me/x", "");
+    let home = place.path().join("home/me").display().to_string();
+    symlink("home", place.path().join("way")).expect("it can be made");
+    let refused = |script: &str, why: &str| {
+        code(script).cwd(place.path()).env("HOME", Some(&home)).run().expect_code(1).expect_error(why);
+    };
+    refused(r#"fs::remove_all("");"#, "fs::remove_all: expected a path, not the empty string");
+    for path in [".", "..", "./", "home/.", "home/..", "a/../.."] {
+        refused(
+            &format!("fs::remove_all({path:?});"),
+            &format!("fs::remove_all: cannot remove `{path}`: `.` and `..` are no names"),
+        );
+    }
+    for path in ["/", "//", "///"] {
+        refused(
+            &format!("fs::remove_all({path:?});"),
+            &format!("fs::remove_all: cannot remove `{path}`: it is the root of all files"),
+        );
+    }
+    for path in [&home, "home/me", "home", "way/me", "home/../home/", "./home//me"] {
+        refused(
+            &format!("fs::remove_all({path:?});"),
+            &format!("cannot remove `{path}`: the home directory is in it, or is it"),
+        );
+    }
+    assert!(place.path().join("home/me/x").exists());
+    // A link to it is a link.
+    code("fs::remove_all(\"way\"); fs::remove_all(\"home/me/x\");")
+        .cwd(place.path())
+        .env("HOME", Some(&home))
+        .run()
+        .expect(0, "");
+    assert_eq!(place.list(), ["home"]);
+}
+
+#[test]
+fn a_script_whose_working_directory_is_removed_goes_above_it() {
+    let place = Place::new();
+    place.write("a/b/c/x", "");
+    let base = place.path().display().to_string();
+    let script =
+        r#"cd("a/b/c"); fs::remove_all(path::absolute("../../../a/b")); print(cwd()); run(["pwd"]); cd("/"); "#;
+    run_in(&place, script).expect(0, &format!("{base}/a\n{base}/a\n"));
+    place.write("d/x", "");
+    run_in(&place, &format!("cd(\"d\"); fs::remove_all(\"{base}/d\"); print(cwd()); fs::write(\"here\", \"\");"))
+        .expect(0, &format!("{base}\n"));
+    assert_eq!(place.list(), ["a", "here"]);
+}
+
+#[test]
+fn a_tree_that_is_deeper_than_descriptors_can_be_had_is_removed() {
+    let place = Place::new();
+    place.write("top/x", "");
+    let start = place.path().display().to_string();
+    let script = format!(
+        "cd(\"top\"); for n in 0..400 {{ fs::mkdir(\"d\"); fs::append(\"x\", \"\"); cd(\"d\"); }}
+        cd({start:?}); fs::remove_all(\"top\"); print(fs::list(\".\"));"
+    );
+    code(&script).cwd(place.path()).under(&["prlimit", "--nofile=150"]).run().expect(0, "[]\n");
+}
+
+#[test]
+fn what_is_mounted_below_is_not_entered() {
+    let place = Place::new();
+    place.write("kept/x", "safe");
+    place.write("tree/mount/y", "");
+    let script = "mount --bind kept tree/mount && exec \"$0\" -e 'try { fs::remove_all(\"tree\"); } catch (e) { print(e.message); } print(fs::read(\"kept/x\"));'";
+    let output = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, crate::harness::stagesh()])
+        .current_dir(place.path())
+        .output();
+    let Some(output) = output.ok().filter(|output| !output.stdout.is_empty()) else {
+        return eprintln!("skipped: nothing can be mounted");
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(text, "fs::remove_all: cannot remove `tree/mount`: device or resource busy\nsafe\n");
+}
+
+#[test]
+fn what_is_temporary_is_private_and_removed_in_its_turn() {
+    let place = Place::new();
+    let dir = place.path().display().to_string();
+    let script = r#"atexit(|| print(fs::list("."))); let d = fs::temp_dir(); fs::umask(0); fs::write(d + "/x", ""); let f = fs::temp_file(); let e = fs::temp_dir();
+        atexit(|| print(fs::list(".").len())); print(handlers().map(|h| h.name.starts_with("remove `"))); cd(d); fs::remove_all(e); exit(3);"#;
+    let output = code(script).cwd(place.path()).env("TMPDIR", Some(&dir)).run();
+    output.expect(3, "[false, true, true, true, false]\n2\n[]\n").expect_no_error();
+    let script = "let d = fs::temp_dir(); print(fs::stat(d).mode.to_octal() + \" \" + fs::stat(fs::temp_file()).mode.to_octal()); print(d); sleep(600);";
+    let mut live = code(script).env("TMPDIR", Some(&dir)).start();
+    live.wait_for("700 600");
+    live.wait_for_prefix(&format!("{dir}/stagesh-"));
+    live.signal(Signal::SIGTERM);
+    live.end().expect_code(143);
+    assert_eq!(place.list(), [""; 0]);
+    code("fs::temp_dir();")
+        .env("TMPDIR", Some("/no/such"))
+        .run()
+        .expect_code(1)
+        .expect_error("fs::temp_dir: cannot make a file in `/no/such`: no such file or directory");
+}

@@ -1,0 +1,116 @@
+//! `fs::lock` and `fs::holder`.
+
+use nix::sys::signal::Signal;
+
+use crate::harness::{Place, code, refuses};
+
+/// A script that has the lock and says so, until it is told to go on.
+const HOLDER: &str = "fs::lock(\"lock\"); print(\"ready\"); read_line();";
+
+#[test]
+fn one_at_a_time_has_a_lock_and_the_next_gets_it_at_once() {
+    let place = Place::new();
+    let mut first = code(HOLDER).cwd(place.path()).start();
+    first.wait_for("ready");
+    assert_eq!(place.read("lock"), format!("{}\n", first.pid()));
+    code("print(fs::lock(\"lock\", #{wait: 0})); print(fs::lock(\"lock\", #{wait: 0.05})); print(fs::holder(\"lock\").running);")
+        .cwd(place.path())
+        .run()
+        .expect(0, "\n\ntrue\n");
+    let mut second = code("print(\"waits\"); let lock = fs::lock(\"lock\"); print(lock.held); read_line();")
+        .cwd(place.path())
+        .start();
+    second.wait_for("waits");
+    first.finish().expect_code(0);
+    second.wait_for("true");
+    assert_eq!(place.read("lock"), format!("{}\n", second.pid()));
+    second.finish().expect_code(0);
+    assert_eq!(place.read("lock"), "");
+}
+
+#[test]
+fn a_lock_goes_with_a_process_that_is_killed() {
+    let place = Place::new();
+    let mut first = code(HOLDER).cwd(place.path()).start();
+    first.wait_for("ready").signal(Signal::SIGKILL);
+    first.end().expect_death(Signal::SIGKILL);
+    code("print(fs::holder(\"lock\") == ()); print(fs::lock(\"lock\", #{wait: 0}).held);")
+        .cwd(place.path())
+        .run()
+        .expect(0, "true\ntrue\n");
+}
+
+#[test]
+fn a_wait_for_a_lock_ends_with_the_run() {
+    let place = Place::new();
+    let mut first = code(HOLDER).cwd(place.path()).start();
+    first.wait_for("ready");
+    for wait in ["", ", #{wait: 600}"] {
+        let mut second = code(&format!("atexit(|| print(\"cleaned\")); print(\"waits\"); fs::lock(\"lock\"{wait});"))
+            .cwd(place.path())
+            .start();
+        second.wait_for("waits").signal(Signal::SIGTERM);
+        second.end().expect(143, "waits\ncleaned\n");
+    }
+    first.finish().expect_code(0);
+}
+
+#[test]
+fn a_lock_that_came_too_late_is_nobodys() {
+    let place = Place::new();
+    let mut first = code(HOLDER).cwd(place.path()).start();
+    first.wait_for("ready");
+    let mut second = code("print(fs::lock(\"lock\", #{wait: 0.05}) == ()); read_line();").cwd(place.path()).start();
+    second.wait_for("true");
+    first.finish().expect_code(0);
+    // The thread that was left behind gets it, and gives it back.
+    code("print(fs::lock(\"lock\", #{wait: 60}).held);").cwd(place.path()).run().expect(0, "true\n");
+    second.finish().expect_code(0);
+}
+
+#[test]
+fn a_lock_is_given_back_in_its_turn_or_by_unlock() {
+    let place = Place::new();
+    let script = r#"let other = ["flock", "-n", "lock", "true"];
+        atexit(|| print(`last ${succeeds(other)}`)); let lock = fs::lock("lock"); atexit(|| print(`first ${succeeds(other)}`));
+        print(handlers().map(|h| h.name)); let second = fs::lock("second"); print(handlers().len()); second.unlock(); second.unlock(); print(handlers().len());
+        print(`${second.held} ${lock.held} ${lock.path} ${succeeds(["flock", "-n", "second", "true"])}`); print(lock);"#;
+    let expected = "[\"closure\", \"unlock `lock`\", \"closure\"]\n4\n3\nfalse true lock true\nLock(lock)\nfirst false\nlast true\n";
+    code(script).cwd(place.path()).run().expect(0, expected);
+}
+
+#[test]
+fn commands_do_not_inherit_a_lock() {
+    let place = Place::new();
+    let script = "let lock = fs::lock(\"lock\"); let p = start([\"sleep\", \"600\"]); lock.unlock(); print(succeeds([\"flock\", \"-n\", \"lock\", \"true\"]));";
+    code(script).cwd(place.path()).run().expect(0, "true\n");
+}
+
+#[test]
+fn a_script_that_would_wait_for_itself_is_told() {
+    let place = Place::new();
+    let message = "fs::lock: cannot lock `l`: the script has this lock already\n";
+    code("let a = fs::lock(\"l\"); try { fs::lock(\"l\"); } catch (e) { print(e.message); } a.unlock(); print(fs::lock(\"l\").held);")
+        .cwd(place.path())
+        .run()
+        .expect(0, &format!("{message}true\n"));
+    refuses("fs::lock(\"/no/such/lock\");", "fs::lock: cannot lock `/no/such/lock`: no such file or directory");
+    refuses("fs::lock(\"l\", #{wiat: 1});", "fs::lock: there is no option `wiat` (did you mean `wait`? there is wait)");
+    refuses("fs::lock(\"l\", #{wait: -1});", "fs::lock: expected a number of seconds, at least 0, not `-1`");
+    code("print(fs::holder(\"/no/such/lock\") == ());").run().expect(0, "true\n");
+}
+
+#[test]
+fn a_lock_of_a_file_that_was_replaced_meanwhile_is_that_of_the_new_one() {
+    let place = Place::new();
+    let mut first = code("let lock = fs::lock(\"lock\"); print(\"ready\"); read_line(); fs::remove(\"lock\"); lock.unlock(); read_line();").cwd(place.path()).start();
+    first.wait_for("ready");
+    let mut second = code("print(\"waits\"); fs::lock(\"lock\"); print(fs::read(\"lock\") == pid() + \"\\n\");")
+        .cwd(place.path())
+        .start();
+    second.wait_for("waits");
+    first.write(b"go on\n");
+    second.wait_for("true");
+    second.finish().expect_code(0);
+    first.finish().expect_code(0);
+}
