@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::error::{Error, stopped};
 use super::record::Record;
 use super::{Call, Host, Outcome, Room, args, glob};
+use crate::host::streams::MOST_CAPTURED;
 use crate::sys::copy;
 use crate::sys::remove;
 use crate::sys::replace::{self, MODE};
@@ -23,7 +24,9 @@ pub fn register(room: &mut Room<'_>) {
     room.add("fs::read", read);
     room.add("fs::read_bytes", |call, given| {
         let path = path("fs::read_bytes", call, &given[0])?;
-        Ok(Dynamic::from_blob(read_whole("fs::read_bytes", call, &path)?))
+        let bytes = call.host.read_file(&path);
+        let bytes = bytes.map_err(|error| raise(call.host, "fs::read_bytes", "read", &path, error))?;
+        Ok(Dynamic::from_blob(bytes))
     });
     room.add("fs::write", write);
     room.add("fs::append", append);
@@ -120,20 +123,31 @@ fn two(
     Ok(Dynamic::UNIT)
 }
 
-fn read_whole(verb: &'static str, call: &Call<'_>, path: &Path) -> Result<Vec<u8>, Raised> {
-    call.host.read_file(path).map_err(|error| raise(call.host, verb, "read", path, error))
-}
-
 fn read(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let path = path("fs::read", call, &given[0])?;
-    match String::from_utf8(read_whole("fs::read", call, &path)?) {
-        Ok(text) => Ok(text.into()),
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            let why = format!("it is not UTF-8 at byte {at} (`fs::read_bytes` reads it)");
-            Err(raise(call.host, "fs::read", "read", &path, io::Error::other(why)))
-        }
-    }
+    // Put together piece by piece: a string that is made of another takes twice its memory.
+    let mut text = ImmutableString::new();
+    let mut rest: Vec<u8> = Vec::new();
+    let take = |piece: &[u8]| -> io::Result<()> {
+        rest.extend_from_slice(piece);
+        let known = match std::str::from_utf8(&rest) {
+            Ok(all) => all.len(),
+            // A letter may be cut at the end of a piece.
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            Err(error) => return Err(no_text(text.len() + error.valid_up_to())),
+        };
+        text += std::str::from_utf8(&rest[..known]).unwrap_or_default();
+        rest.drain(..known);
+        if text.len() > MOST_CAPTURED { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
+    };
+    let read = call.host.each_piece(&path, take);
+    let read = read.and_then(|()| if rest.is_empty() { Ok(()) } else { Err(no_text(text.len())) });
+    read.map_err(|error| raise(call.host, "fs::read", "read", &path, error))?;
+    Ok(text.into())
+}
+
+fn no_text(at: usize) -> io::Error {
+    io::Error::other(format!("it is not UTF-8 at byte {at} (`fs::read_bytes` reads it)"))
 }
 
 /// Does something with the text or the bytes that are to be written.

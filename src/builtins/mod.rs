@@ -211,8 +211,11 @@ fn native(
         if host.checkpoint() {
             return Err(error::stopped());
         }
-        // Cloned, because the first may be the script's own variable.
-        let args: Vec<Dynamic> = args.iter().map(|arg| arg.flatten_clone()).collect();
+        // The first may be the script's own variable; the others are the call's own, and may be large.
+        let values = args.iter_mut().enumerate();
+        let args: Vec<Dynamic> = values
+            .map(|(at, arg)| if at == 0 { arg.flatten_clone() } else { std::mem::take(&mut **arg).flatten() })
+            .collect();
         body(&Call { host: &host, context: &context }, &args)
     }
 }
