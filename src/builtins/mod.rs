@@ -178,7 +178,9 @@ impl Room<'_> {
         for count in known.least..=known.most {
             let in_module = Shared::clone(&native);
             let func = Shared::new(move |context: Option<NativeCallContext<'_>>, args: &mut [&mut Dynamic]| {
-                in_module(context.expect("it asks for its context"), args)
+                let context = context.expect("it asks for its context");
+                let position = context.call_position();
+                in_module(context, args).map_err(|error| at(error, position))
             });
             let func = RhaiFunc::Method { func, has_context: true, is_pure: true, is_volatile: true };
             FuncRegistration::new(own).set_into_module_raw(module, of_any_type(count), func);
@@ -199,6 +201,14 @@ impl Room<'_> {
             self.engine.register_static_module(name, module.into());
         }
     }
+}
+
+/// An error with the place of the call, which Rhai gives those of a function that is in no module.
+fn at(mut error: Box<EvalAltResult>, position: Position) -> Box<EvalAltResult> {
+    if error.position().is_none() {
+        error.set_position(position);
+    }
+    error
 }
 
 /// A builtin as the engine calls it.

@@ -70,6 +70,13 @@ fn a_builtin_of_a_module_is_a_function_like_any_other() {
 }
 
 #[test]
+fn an_error_of_a_builtin_of_a_module_has_its_place() {
+    let output = code("let p = 1;\n  path::name(\"\");").run();
+    output.expect_code(1).expect_error("not the empty string\n --> -e:2:9\n");
+    code("let f = path::name;\nf.call(\"\");").run().expect_code(1).expect_error("not the empty string\n --> -e:2:");
+}
+
+#[test]
 fn a_slip_in_a_module_of_builtins_is_named() {
     let slip = |script: &str, message: &str, hint: &str| {
         for check in [false, true] {
