@@ -25,6 +25,7 @@ pub fn describe(engine: &Engine, value: &Dynamic) -> String {
     match engine.map_type_name(value.type_name()) {
         "Fn" => "a function".into(),
         "array" => "an array".into(),
+        "range=" => "a range".into(),
         name => format!("a {name}"),
     }
 }
@@ -49,6 +50,12 @@ pub fn bytes(value: &Dynamic) -> Option<Vec<u8>> {
         Some(text) => Some(text.as_bytes().to_vec()),
         None => value.read_lock::<Blob>().map(|blob| blob.clone()),
     }
+}
+
+/// Whether a variable of the environment can have that name. Source: environ(7).
+#[must_use]
+pub fn is_variable(name: &[u8]) -> bool {
+    !name.is_empty() && !name.contains(&b'=') && !name.contains(&0)
 }
 
 /// A path: a string, or a blob where it is not UTF-8.

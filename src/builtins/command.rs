@@ -85,7 +85,7 @@ pub fn register(room: &mut Room<'_>) {
     });
     room.add("which", |call, given| {
         let name = word("which", call.engine(), &given[0], "the name")?;
-        let found = program::find(&name, call.host.environment.path(&Vec::new()), None);
+        let found = program::find(&name, call.host.environment.path(&Vec::new()).as_deref(), None);
         Ok(found.map_or(Dynamic::UNIT, |file| args::from_os(file.as_os_str())))
     });
 }
@@ -282,7 +282,7 @@ impl Command {
         let path = host.environment.path(&options.env);
         // It is started there: a relative path would be taken twice.
         let directory = options.cwd.as_ref().map(|cwd| host.directory().join(cwd));
-        let program = program::find(&self.words[0], path, directory.as_deref()).map_err(refused)?;
+        let program = program::find(&self.words[0], path.as_deref(), directory.as_deref()).map_err(refused)?;
         super::output::flush(host)?;
         if host.settings.trace {
             let line = match &options.cwd {
@@ -306,7 +306,7 @@ impl Command {
         Ok(Plan {
             program,
             words: self.words.clone(),
-            env: (!options.env.is_empty()).then(|| host.environment.with(&options.env)),
+            env: host.environment.for_command(&options.env),
             directory: options.cwd,
             group: if is_shared { Group::Shared } else { Group::Own },
             stdin: options.stdin.unwrap_or(stdin),

@@ -65,8 +65,26 @@ pub enum Error {
     Words(&'static str, String),
     /// More is read than a string holds.
     TooLong(&'static str),
-    /// A text is no JSON; where and why.
-    Json(String),
+    /// A text is not what it should be.
+    Text {
+        /// What was called.
+        verb: &'static str,
+        /// The language that it should be in.
+        language: &'static str,
+        /// What is wrong.
+        why: String,
+        /// The line, from 1 on.
+        line: usize,
+        /// The character in it, from 1 on.
+        column: usize,
+    },
+    /// A value that JSON cannot hold.
+    NotJson {
+        /// What was called.
+        verb: &'static str,
+        /// What is wrong, and where in the value.
+        why: String,
+    },
     /// A program cannot be started.
     Unstartable {
         /// The command, quoted.
@@ -258,6 +276,17 @@ fn short(command: &str) -> String {
 }
 
 impl Error {
+    /// A text that is wrong at this byte.
+    #[must_use]
+    pub fn text(verb: &'static str, language: &'static str, text: &str, at: usize, why: String) -> Self {
+        let before = &text.as_bytes()[..at.min(text.len())];
+        let of_line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        // A character has one byte that continues none.
+        let column = 1 + of_line.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+        Self::Text { verb, language, why, line, column }
+    }
+
     /// The word that a script finds in `kind`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -270,7 +299,8 @@ impl Error {
             Self::File { .. } => "file",
             Self::System { .. } | Self::NoFile { .. } | Self::Output(_) => "system",
             Self::UnknownField { .. } => "field",
-            Self::Json(_) => "json",
+            Self::Text { language, .. } => language,
+            Self::NotJson { .. } => "json",
             _ => "argument",
         }
     }
@@ -330,7 +360,8 @@ impl fmt::Display for Error {
             }
             Self::Words(verb, what) => write!(f, "{verb}: {what}"),
             Self::TooLong(verb) => write!(f, "{verb}: there are more than the 2 GiB that a string holds"),
-            Self::Json(why) => write!(f, "parse_json: the text is no JSON: {why}"),
+            Self::Text { verb, why, line, column, .. } => write!(f, "{verb}: {why} at line {line} column {column}"),
+            Self::NotJson { verb, why } => write!(f, "{verb}: {why}"),
             Self::Unstartable { command, program, why } => {
                 write!(f, "cannot start `{}`: ", short(command))?;
                 match why {

@@ -7,6 +7,7 @@ pub mod background;
 pub mod callback;
 pub mod caught;
 pub mod command;
+pub mod env;
 pub mod error;
 pub mod exit;
 pub mod fs;
@@ -16,6 +17,7 @@ pub mod json;
 pub mod lexical;
 pub mod lock;
 pub mod names;
+pub mod net;
 pub mod options;
 pub mod output;
 pub mod path;
@@ -25,6 +27,7 @@ pub mod scope;
 pub mod standard;
 pub mod temporary;
 pub mod time;
+pub mod toml;
 pub mod trap;
 pub mod unwind;
 
@@ -110,7 +113,6 @@ pub fn register(engine: &mut Engine, host: &Host) {
     lexical::register(engine, host.lexical());
     caught::register(engine);
     arrays::register(engine);
-    json::register(engine);
     record::register(engine);
     let mut room = Room { engine, host, modules: BTreeMap::new() };
     exit::register(&mut room);
@@ -126,6 +128,10 @@ pub fn register(engine: &mut Engine, host: &Host) {
     fs::register(&mut room);
     temporary::register(&mut room);
     lock::register(&mut room);
+    env::register(&mut room);
+    json::register(&mut room);
+    toml::register(&mut room);
+    net::register(&mut room);
     room.close();
 }
 

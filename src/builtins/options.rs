@@ -138,7 +138,7 @@ impl Reader<'_> {
         let map = map.ok_or_else(|| self.wrong("env", "a map of names and values", value))?;
         let change = |(name, value): (&_, &Dynamic)| {
             let name: &rhai::Identifier = name;
-            if name.is_empty() || name.contains(['=', '\0']) {
+            if !args::is_variable(name.as_bytes()) {
                 let shown = Dynamic::from(name.to_string());
                 return Err(self.wrong("env", "a map of names, none of them empty or with `=` or a NUL", &shown));
             }

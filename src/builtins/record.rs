@@ -27,6 +27,12 @@ impl Record {
         self.fields.get("message").map_or_else(|| self.to_string(), ToString::to_string)
     }
 
+    /// All of its parts.
+    #[must_use]
+    pub fn fields(&self) -> &Map {
+        &self.fields
+    }
+
     fn get(&mut self, name: ImmutableString) -> Result<Dynamic, Box<EvalAltResult>> {
         self.fields.get(name.as_str()).cloned().ok_or_else(|| {
             let known = self.fields.keys().map(ToString::to_string).collect();

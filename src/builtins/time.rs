@@ -1,12 +1,20 @@
-//! `sleep`.
+//! `sleep`, and `time::…`: what time it is, and how people write it.
 
 use std::any::TypeId;
-use std::time::Instant;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ZonedDateTime};
 use rhai::Dynamic;
 
 use super::error::{Error, stopped};
 use super::{Call, Outcome, Room, args};
+
+/// The time zone of the machine, in a form that names none. Source: localtime(5).
+const LOCALTIME: &str = "/etc/localtime";
 
 /// Registers the room.
 pub fn register(room: &mut Room<'_>) {
@@ -14,6 +22,14 @@ pub fn register(room: &mut Room<'_>) {
     // Rhai's own, for these types, cannot be interrupted.
     room.add_for("sleep", &[TypeId::of::<i64>()], sleep);
     room.add_for("sleep", &[TypeId::of::<f64>()], sleep);
+    room.add("time::now", |_, _| Ok(now().into()));
+    room.add("time::since", |call, given| {
+        let seconds = given[0].as_int().map(|int| int as f64).or_else(|_| given[0].as_float());
+        let seconds = seconds.ok().filter(|seconds| seconds.is_finite());
+        let seconds = seconds.ok_or_else(|| no_time("time::since", call, &given[0]))?;
+        Ok((now() - seconds).into())
+    });
+    room.add("time::format", format);
 }
 
 fn sleep(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
@@ -26,4 +42,65 @@ fn sleep(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
         error,
     })?;
     if call.host.checkpoint() { Err(stopped()) } else { Ok(Dynamic::UNIT) }
+}
+
+/// Seconds since 1970, to about a quarter of a microsecond.
+fn now() -> f64 {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => since.as_secs_f64(),
+        Err(before) => -before.duration().as_secs_f64(),
+    }
+}
+
+fn no_time(verb: &'static str, call: &Call<'_>, given: &Dynamic) -> Error {
+    let expected = "a time in seconds since 1970".into();
+    Error::Argument { verb, expected, given: args::describe(call.engine(), given) }
+}
+
+fn format(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let verb = "time::format";
+    let time = match (given[0].as_int(), given[0].as_float()) {
+        (Ok(seconds), _) => Timestamp::from_second(seconds).ok(),
+        (_, Ok(seconds)) if seconds.is_finite() => of_float(seconds),
+        _ => return Err(no_time(verb, call, &given[0]).into()),
+    };
+    let format = args::text(verb, call.engine(), &given[1])?;
+    let wrong = |why| Error::Words(verb, why);
+    let time = time.ok_or_else(|| wrong(format!("the time {} is not in the years -9999 to 9999", given[0])))?;
+    let name = call.host.environment.get(OsStr::new("TZ"));
+    let zone = zone(name.as_deref()).ok_or_else(|| {
+        wrong(format!("there is no time zone {:?}, which TZ names", name.unwrap_or_default().to_string_lossy()))
+    })?;
+    let config = Config::new().custom(PosixCustom::new());
+    let text = BrokenDownTime::from(&ZonedDateTime::new(time, zone)).to_string_with_config(&config, format.as_bytes());
+    let text = text.map_err(|error| {
+        let error = error.to_string();
+        let why = error.strip_prefix("strftime formatting failed: ").unwrap_or(&error);
+        wrong(format!("the format {:?} is none: {why}", format.as_str()))
+    })?;
+    Ok(text.into())
+}
+
+/// The time, to the microsecond: a float of today holds no more.
+fn of_float(seconds: f64) -> Option<Timestamp> {
+    let whole = seconds.floor();
+    let micros = ((seconds - whole) * 1e6).round();
+    let time = Timestamp::from_second(whole as i64).ok()?;
+    time.checked_add(SignedDuration::from_micros(micros as i64)).ok()
+}
+
+/// The time zone that TZ means; that of the machine, or else UTC, if it is not set. Source: tzset(3).
+fn zone(name: Option<&OsStr>) -> Option<TimeZone> {
+    let Some(name) = name else { return Some(in_file(LOCALTIME).unwrap_or(TimeZone::UTC)) };
+    let name = name.to_str()?;
+    let name = name.strip_prefix(':').unwrap_or(name);
+    if name.is_empty() {
+        return Some(TimeZone::UTC);
+    }
+    let known = TimeZone::get(name).or_else(|_| TimeZone::posix(name));
+    known.ok().or_else(|| in_file(name).filter(|_| Path::new(name).is_absolute()))
+}
+
+fn in_file(path: &str) -> Option<TimeZone> {
+    TimeZone::tzif(path, &std::fs::read(path).ok()?).ok()
 }

@@ -1,5 +1,6 @@
 //! The environment of commands: a table of the host, because changing that of a process with threads is unsafe.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -12,8 +13,10 @@ use crate::sys::account;
 pub struct Environment {
     /// As it was when the host started.
     inherited: Vec<(OsString, OsString)>,
-    /// What PATH was then.
+    /// What PATH was then: every command asks for it.
     path: Option<OsString>,
+    /// What the script has made of it.
+    changes: RefCell<BTreeMap<OsString, Option<OsString>>>,
 }
 
 /// Changes to an environment: a value, or none for a variable that is unset.
@@ -23,20 +26,30 @@ impl Environment {
     /// That of this process.
     #[must_use]
     pub fn of_this_process() -> Self {
-        Self { inherited: std::env::vars_os().collect(), path: std::env::var_os("PATH") }
+        let (inherited, path) = (std::env::vars_os().collect(), std::env::var_os("PATH"));
+        Self { inherited, path, changes: RefCell::default() }
     }
 
     /// The value of PATH in the environment with these changes.
     #[must_use]
-    pub fn path<'a>(&'a self, changes: &'a Changes) -> Option<&'a OsStr> {
+    pub fn path(&self, changes: &Changes) -> Option<OsString> {
         let changed = changes.iter().rev().find(|(name, _)| name == "PATH");
-        changed.map_or(self.path.as_deref(), |(_, value)| value.as_deref())
+        changed.map(|(_, value)| value).or(self.changes.borrow().get(OsStr::new("PATH"))).unwrap_or(&self.path).clone()
     }
 
     /// The value of a variable.
     #[must_use]
-    pub fn get(&self, name: &OsStr) -> Option<&OsStr> {
-        self.inherited.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str())
+    pub fn get(&self, name: &OsStr) -> Option<OsString> {
+        if let Some(value) = self.changes.borrow().get(name) {
+            return value.clone();
+        }
+        // Of several the first. Source: getenv(3).
+        self.inherited.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    }
+
+    /// Gives a variable a value, or none, for commands that start from now on.
+    pub fn set(&self, name: OsString, value: Option<OsString>) {
+        self.changes.borrow_mut().insert(name, value);
     }
 
     /// The home directory: what `HOME` says, or else the account.
@@ -46,17 +59,33 @@ impl Environment {
         said.map(PathBuf::from).or_else(account::own_home)
     }
 
-    /// All of it, with these changes.
+    /// All of it.
     #[must_use]
-    pub fn with(&self, changes: &Changes) -> Rc<[(OsString, OsString)]> {
-        let mut all: BTreeMap<&OsStr, &OsStr> =
-            self.inherited.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())).collect();
-        for (name, value) in changes {
-            match value {
-                Some(value) => all.insert(name, value),
-                None => all.remove(name.as_os_str()),
-            };
+    pub fn all(&self) -> BTreeMap<OsString, OsString> {
+        let mut all: BTreeMap<_, _> = self.inherited.iter().rev().cloned().collect();
+        for (name, value) in &*self.changes.borrow() {
+            change(&mut all, name, value);
         }
-        all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        all
     }
+
+    /// What a command with these changes of its own is given; `None` for what this process has, which it inherits.
+    #[must_use]
+    pub fn for_command(&self, changes: &Changes) -> Option<Rc<[(OsString, OsString)]>> {
+        if changes.is_empty() && self.changes.borrow().is_empty() {
+            return None;
+        }
+        let mut all = self.all();
+        for (name, value) in changes {
+            change(&mut all, name, value);
+        }
+        Some(all.into_iter().collect())
+    }
+}
+
+fn change(all: &mut BTreeMap<OsString, OsString>, name: &OsStr, value: &Option<OsString>) {
+    match value {
+        Some(value) => all.insert(name.to_owned(), value.clone()),
+        None => all.remove(name),
+    };
 }

@@ -5,6 +5,7 @@
 //! of its own; the one on top decides whether the next operation is allowed.
 
 pub mod background;
+mod blocking;
 mod carrier;
 pub mod dialogue;
 mod directory;
@@ -17,6 +18,7 @@ pub mod locks;
 pub mod outcome;
 pub mod output;
 pub mod plan;
+mod reachable;
 pub mod running;
 pub mod settings;
 pub mod stop;

@@ -3,7 +3,6 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::State;
@@ -12,7 +11,6 @@ use super::family::Kin;
 use super::plan::{Fate, Plan, Sink};
 use super::streams::{Ends, NoFile, Slot, Streams};
 use crate::sys::descriptor::{self, Access, Interest, Which};
-use crate::sys::interrupts::with_all_blocked;
 use crate::sys::process::{self, Child, Ended, Group, Spawn};
 use crate::sys::signal::Signal;
 use crate::sys::terminal::{self, Terminal};
@@ -131,28 +129,14 @@ impl<H> State<H> {
         if !descriptor::is_named_pipe(path) {
             return descriptor::open(path, access);
         }
-        let (opened, waker) = (Arc::new(Mutex::new(None)), self.interrupts().waker()?);
-        let (result, name) = (Arc::clone(&opened), path.to_path_buf());
-        let thread = std::thread::Builder::new().name("open".into());
-        with_all_blocked(|| {
-            thread.spawn(move || {
-                let file = descriptor::open(&name, access);
-                *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
-                waker.wake();
-            })
-        })?;
-        while !self.stopped() {
-            if let Some(file) = opened.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                return file;
-            }
-            if until.is_some_and(|until| Instant::now() >= until) {
-                descriptor::meet_openers(path);
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            self.block(&[], until)?;
+        let name = path.to_path_buf();
+        let opened = self.in_thread("open", until, move || descriptor::open(&name, access));
+        if !matches!(opened, Ok(Some(_))) {
+            descriptor::meet_openers(path);
         }
-        descriptor::meet_openers(path);
-        Err(io::ErrorKind::Interrupted.into())
+        opened?.unwrap_or_else(|| {
+            Err(if self.stopped() { io::ErrorKind::Interrupted } else { io::ErrorKind::TimedOut }.into())
+        })
     }
 
     /// Starts the program.

@@ -1,5 +1,7 @@
-//! The accounts of the system. Source: getpwnam(3), getpwuid(3).
+//! The accounts of the system, and its name. Source: getpwnam(3), getpwuid(3).
 
+use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
 
 use nix::unistd::{User, getuid};
@@ -20,6 +22,15 @@ pub fn own_home() -> Option<PathBuf> {
 #[must_use]
 pub fn own_name() -> Option<String> {
     own().map(|user| user.name)
+}
+
+/// The name of the machine. Source: gethostname(2).
+///
+/// # Errors
+///
+/// As gethostname(2).
+pub fn hostname() -> io::Result<OsString> {
+    Ok(nix::unistd::gethostname()?)
 }
 
 fn own() -> Option<User> {

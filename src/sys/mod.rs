@@ -11,6 +11,7 @@ pub mod quiet_write;
 pub mod remove;
 pub mod replace;
 pub mod signal;
+pub mod socket;
 pub mod status;
 pub mod stranger;
 pub mod terminal;

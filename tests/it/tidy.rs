@@ -10,7 +10,7 @@ use crate::harness::root;
 const FLOORS: [&str; 5] = ["sys", "host", "builtins", "engine", "cli"];
 
 /// Crates, and the floors that may name them.
-const CRATES: [(&str, &[&str]); 13] = [
+const CRATES: [(&str, &[&str]); 15] = [
     ("rhai", &["builtins", "engine"]),
     ("signal_hook", &["sys"]),
     ("nix", &["sys"]),
@@ -24,6 +24,8 @@ const CRATES: [(&str, &[&str]); 13] = [
     ("annotate_snippets", &["cli"]),
     ("strsim", &["builtins"]),
     ("serde_json", &["builtins"]),
+    ("toml", &["builtins"]),
+    ("jiff", &["builtins"]),
 ];
 
 /// A file longer than this holds more than one idea.

@@ -1,0 +1,66 @@
+//! `env::…`: the environment of commands, and what the script runs on.
+
+use std::ffi::OsString;
+use std::num::NonZero;
+use std::os::unix::ffi::OsStringExt;
+
+use rhai::{Dynamic, Map};
+
+use super::error::Error;
+use super::{Call, Room, args, command};
+use crate::sys::account;
+
+/// Registers the room.
+pub fn register(room: &mut Room<'_>) {
+    room.add("env::get", |call, given| {
+        let value = call.host.environment.get(&name("env::get", call, &given[0])?);
+        let fallback = || given.get(1).cloned().unwrap_or(Dynamic::UNIT);
+        Ok(value.map_or_else(fallback, |value| args::from_os(&value)))
+    });
+    room.add("env::set", |call, given| {
+        let name = name("env::set", call, &given[0])?;
+        call.host.environment.set(name, Some(value("env::set", call, &given[1])?));
+        Ok(Dynamic::UNIT)
+    });
+    room.add("env::unset", |call, given| {
+        call.host.environment.set(name("env::unset", call, &given[0])?, None);
+        Ok(Dynamic::UNIT)
+    });
+    room.add("env::all", |call, _| {
+        let all = call.host.environment.all().into_iter();
+        // The names of a map are text.
+        let named = all.filter_map(|(name, value)| Some((name.to_str()?.into(), args::from_os(&value))));
+        Ok(named.collect::<Map>().into())
+    });
+    room.add("env::home", |call, _| {
+        Ok(call.host.environment.home().map_or(Dynamic::UNIT, |home| args::from_os(home.as_os_str())))
+    });
+    room.add("env::user", |_, _| Ok(account::own_name().map_or(Dynamic::UNIT, Into::into)));
+    room.add("env::hostname", |_, _| {
+        let refused = |error| Error::System { verb: "env::hostname", action: "ask for the name".into(), error };
+        Ok(args::from_os(&account::hostname().map_err(refused)?))
+    });
+    room.add("env::os", |_, _| Ok(std::env::consts::OS.into()));
+    room.add("env::arch", |_, _| Ok(std::env::consts::ARCH.into()));
+    room.add("env::cpus", |_, _| {
+        let cpus = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Ok(i64::try_from(cpus).unwrap_or(i64::MAX).into())
+    });
+}
+
+fn name(verb: &'static str, call: &Call<'_>, value: &Dynamic) -> Result<OsString, Error> {
+    let bytes = args::bytes(value).filter(|name| args::is_variable(name));
+    bytes.map(OsString::from_vec).ok_or_else(|| Error::Argument {
+        verb,
+        expected: "the name of a variable (not empty, no `=`, no NUL)".into(),
+        given: args::describe(call.engine(), value),
+    })
+}
+
+fn value(verb: &'static str, call: &Call<'_>, value: &Dynamic) -> Result<OsString, Error> {
+    command::word(verb, call.engine(), value, "the value").map_err(|_| Error::Argument {
+        verb,
+        expected: "a string, a blob, a number or a bool, without a NUL".into(),
+        given: args::describe(call.engine(), value),
+    })
+}
