@@ -420,9 +420,11 @@ impl Process {
     fn detach(&self) -> Outcome {
         let process = self.started("detach")?;
         if process.needs_host() {
-            let why =
-                "what it writes or reads goes through the script: start it with files or \"null\" for its streams";
-            return Err(Error::Words("detach", why.into()).into());
+            let log = if self.host.has_log() { " (the log reads what it inherits)" } else { "" };
+            let why = format!(
+                "what it writes or reads goes through the script{log}: start it with files or \"null\" for its streams"
+            );
+            return Err(Error::Words("detach", why).into());
         }
         super::output::flush(&self.host)?;
         self.host.detach(process).map_err(|error| refused("detach", "wait", error))?;

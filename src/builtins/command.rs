@@ -293,7 +293,7 @@ impl Command {
                 }
                 None => format!("+ {command}"),
             };
-            host.write_stderr(&format!("{}\n", host.settings.style.command(&line)));
+            host.trace_command(&line);
         }
         if host.checkpoint() {
             return Err(stopped());

@@ -146,11 +146,13 @@ fn exit(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
 fn exit_now(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let code = given.first().map_or(Ok(0), |value| code("exit_now", call, value))?;
     // A reader that is gone, or a full disk, cannot keep a script from leaving at once.
-    match call.host.flush() {
+    let code = match call.host.flush() {
         Err(WriteError::Failed(error)) => {
             call.host.lose_output(&error);
-            terminate(Status::Code(if code == 0 { 1 } else { code }))
+            code.max(1)
         }
-        _ => terminate(Status::Code(code)),
-    }
+        _ => code,
+    };
+    call.host.end_log(Status::Code(code));
+    terminate(Status::Code(code))
 }

@@ -16,6 +16,7 @@ pub mod input;
 pub mod json;
 pub mod lexical;
 pub mod lock;
+pub mod log;
 pub mod names;
 pub mod net;
 pub mod options;
@@ -132,6 +133,7 @@ pub fn register(engine: &mut Engine, host: &Host) {
     json::register(&mut room);
     toml::register(&mut room);
     net::register(&mut room);
+    log::register(&mut room);
     room.close();
 }
 

@@ -78,6 +78,11 @@ fn text(call: &Call<'_>, how: &str, value: &Dynamic) -> ImmutableString {
         .unwrap_or_else(|| call.engine().map_type_name(value.type_name()).into())
 }
 
+/// The text of a value as `print` shows it.
+pub(super) fn text_of(call: &Call<'_>, value: &Dynamic) -> ImmutableString {
+    text(call, FUNC_TO_STRING, value)
+}
+
 fn print(host: &Host, text: &str) -> Result<(), Box<EvalAltResult>> {
     host.print(text).map_err(raise)
 }
@@ -95,7 +100,8 @@ pub fn flush(host: &Host) -> Result<(), Box<EvalAltResult>> {
     })
 }
 
-fn raise(error: WriteError) -> Box<EvalAltResult> {
+/// What a script is told of a write that failed.
+pub(super) fn raise(error: WriteError) -> Box<EvalAltResult> {
     match error {
         WriteError::Stopped => stopped(),
         WriteError::Failed(error) => {

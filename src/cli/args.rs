@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(short = 'x', long)]
     pub trace: bool,
 
-    /// No lines of stagesh's own but errors
+    /// No lines of stagesh's own but errors; of the log no level below `warn`
     #[arg(short, long)]
     pub quiet: bool,
 

@@ -3,13 +3,24 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use colored::Colorize;
 
+use crate::builtins::Host;
 use crate::engine::check::Level as Weight;
 use crate::engine::failure::{Failure, Frame, Place};
 use crate::engine::source::{LAST_LINE, Sources};
+use crate::host::log;
 use crate::host::settings::Style;
 
 /// How stagesh's own lines are dressed where colour is on, and where it is off (`colored` knows which).
-pub const STYLE: Style = Style { name: |text| text.bold().to_string(), command: |text| text.dimmed().to_string() };
+pub const STYLE: Style = Style {
+    name: |text| text.bold().to_string(),
+    command: |text| text.dimmed().to_string(),
+    level: |level, text| match level {
+        log::Level::Error => text.bright_red().bold().to_string(),
+        log::Level::Warn => text.yellow().bold().to_string(),
+        log::Level::Info => text.green().to_string(),
+        log::Level::Trace => text.dimmed().to_string(),
+    },
+};
 
 /// The lines of a source are cut to about this width around the caret.
 const WIDTH: usize = 140;
@@ -17,9 +28,10 @@ const WIDTH: usize = 140;
 /// The steps of a longer way are told from both ends.
 const MOST_FRAMES: usize = 20;
 
-/// The text of a failure: message, place, the line with a caret, the way there, what would help.
+/// The text of a failure: message, place, the line with a caret, the way there, what would help. A line is cut after what
+/// the host hides is gone from it, so that no part of that is left, and the caret is where it should be.
 #[must_use]
-pub fn render(weight: Weight, failure: &Failure, sources: &Sources, color: bool) -> String {
+pub fn render(host: &Host, weight: Weight, failure: &Failure, sources: &Sources, color: bool) -> String {
     let level = match weight {
         Weight::Error => Level::ERROR,
         Weight::Warning => Level::WARNING,
@@ -32,8 +44,10 @@ pub fn render(weight: Weight, failure: &Failure, sources: &Sources, color: bool)
             Some((place, line)) => {
                 let path = sources.display(&place.source);
                 let start = line.char_indices().nth(place.column - 1).map_or(line.len(), |(index, _)| index);
+                let (start, line) = (host.masked(&line[..start]).len(), host.masked(&line));
+                let start = (0..=start).rev().find(|at| line.is_char_boundary(*at)).unwrap_or_default();
                 let end = line[start..].chars().next().map_or(start, |c| start + c.len_utf8());
-                let snippet = Snippet::source(line.as_str())
+                let snippet = Snippet::source(&*line)
                     .line_start(place.line)
                     .path(path)
                     .annotation(AnnotationKind::Primary.span(start..end));

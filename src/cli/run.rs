@@ -104,7 +104,7 @@ impl Job {
         let tell = {
             let sources = sources.clone();
             move |host: &Host, failure: &Failure| {
-                host.write_stderr(&report::render(Level::Error, failure, &sources, color))
+                host.write_stderr(&report::render(host, Level::Error, failure, &sources, color))
             }
         };
         let of_handler = {
@@ -149,7 +149,7 @@ fn check_only(interpreter: &Interpreter, script: &Loaded, color: bool) -> Status
     let host = interpreter.host();
     let worth = |finding: &&Finding| finding.level == Level::Error || !host.settings.quiet;
     for finding in findings.iter().filter(worth) {
-        host.write_stderr(&report::render(finding.level, &finding.failure, interpreter.sources(), color));
+        host.write_stderr(&report::render(host, finding.level, &finding.failure, interpreter.sources(), color));
     }
     let is_sound = findings.iter().all(|finding| finding.level != Level::Error);
     if is_sound { Status::Code(0) } else { Status::NOT_STARTED }

@@ -174,6 +174,7 @@ impl Interpreter {
             self.host.release_held();
             self.host.drain();
         }
+        self.host.end_log(status);
         status
     }
 }

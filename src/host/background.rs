@@ -49,6 +49,8 @@ pub struct Background {
     /// Whether it has ended and what it left behind has not.
     has_heirs: Cell<bool>,
     was_waited_for: Cell<bool>,
+    /// Whether its end is in the log, or was when there was none.
+    is_end_logged: Cell<bool>,
     /// What the script has sent it.
     sent: RefCell<Vec<Signal>>,
     /// Those of its descendants that were seen.
@@ -170,7 +172,7 @@ impl<H> State<H> {
         let before = self.adopted();
         let has_input = plan.stdin == Source::Pipe;
         let deadline = plan.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let (streams, ends) = Streams::open(plan, &|path, access| self.open(path, access, deadline))?;
+        let (streams, ends) = Streams::open(plan, &self.log, &|path, access| self.open(path, access, deadline))?;
         let started = Instant::now();
         let child = self.spawn(plan, ends, true)?;
         let pid = child.pid();
@@ -195,6 +197,7 @@ impl<H> State<H> {
             is_detached: Cell::new(false),
             has_heirs: Cell::new(false),
             was_waited_for: Cell::new(false),
+            is_end_logged: Cell::new(false),
             sent: RefCell::default(),
             seen: RefCell::default(),
             has_input,
@@ -222,7 +225,17 @@ impl<H> State<H> {
         for process in processes.iter().filter(|process| process.is_active()) {
             self.look_at(process);
         }
+        processes.iter().for_each(|process| self.log_end_of(process));
         self.refresh_attention();
+    }
+
+    /// Tells the log of the end of a process, once all that it has written is there.
+    pub(super) fn log_end_of(&self, process: &Background) {
+        let Some(ended) = process.ended().filter(|_| !process.is_end_logged.get()) else { return };
+        if process.carrier.as_ref().is_none_or(|carrier| carrier.lock().is_done) {
+            process.is_end_logged.set(true);
+            self.log_end(&process.plan, ended, process.fate.get(), process.took());
+        }
     }
 
     fn look_at(&self, process: &Background) {

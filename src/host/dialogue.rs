@@ -39,6 +39,7 @@ impl<H> State<H> {
             carrier.finish(&mut |which, bytes| self.pass_on(which, bytes));
             self.flush_passed_on();
         }
+        self.log_end_of(process);
     }
 
     /// Gives text to a process that reads a pipe, and waits while much of it is not read.

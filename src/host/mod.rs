@@ -15,6 +15,8 @@ pub mod exit_stack;
 mod family;
 pub mod files;
 pub mod locks;
+pub mod log;
+mod mask;
 pub mod outcome;
 pub mod output;
 pub mod plan;
@@ -33,6 +35,7 @@ use std::ops::Deref;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::sys::descriptor::{Directory, Interest};
@@ -42,6 +45,7 @@ use crate::sys::signal::Signal;
 use background::Background;
 use environment::Environment;
 use exit_stack::{EntryId, ExitStack};
+use log::{Level, Log};
 use outcome::{Blemish, Outcome};
 use output::{Fault, Output};
 use settings::Settings;
@@ -91,6 +95,7 @@ pub struct State<H> {
     pub settings: Settings,
     /// Standard output and error.
     pub output: Output,
+    log: Arc<Log>,
     interrupts: Interrupts,
     frames: RefCell<Vec<Frame>>,
     /// Whether the top frame has more to look at than the signals: a latched stop, or a clock.
@@ -173,9 +178,13 @@ impl<H> Host<H> {
         }
         interrupts.unblock_all();
         let directory = crate::sys::descriptor::working_directory();
+        let output = Output::new();
+        let level = if settings.quiet { Level::Warn } else { Level::Info };
+        let log = Arc::new(Log::new(output.for_log(), settings.style, level));
         Ok(Self(Rc::new(State {
             settings,
-            output: Output::new(),
+            output,
+            log,
             interrupts,
             frames: RefCell::new(vec![Frame { handler: None, stop: None }]),
             attention: Cell::new(false),

@@ -212,6 +212,12 @@ impl Output {
         &self.outlet
     }
 
+    /// The same output for what tells of the log.
+    #[must_use]
+    pub(super) fn for_log(&self) -> Arc<Outlet> {
+        Arc::clone(&self.outlet)
+    }
+
     /// The same output for another thread, which wakes the first one of a fault.
     #[must_use]
     pub fn for_thread(&self, waker: Waker) -> Passage {

@@ -87,7 +87,7 @@ impl<H> State<H> {
         self.prepare_for_children()?;
         self.spare_dead_readers(plan);
         let deadline = plan.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let (mut streams, ends) = Streams::open(plan, &|path, access| self.open(path, access, deadline))?;
+        let (mut streams, ends) = Streams::open(plan, &self.log, &|path, access| self.open(path, access, deadline))?;
         let terminal = if plan.group == Group::Shared { Terminal::now() } else { None };
         let before = self.adopted();
         let started = Instant::now();
@@ -108,17 +108,18 @@ impl<H> State<H> {
         }
         self.flush_passed_on();
         let took = at.duration_since(started);
+        self.log_end(plan, ended, fate, took);
         Ok(Finished { ended, fate, stdout: streams.stdout, stderr: streams.stderr, took })
     }
 
     /// In a handler a command does not die of a reader that went away, and the rest of the handler with it: what it
-    /// writes is dropped, as what the handler writes itself.
+    /// writes is dropped, as what the handler writes itself, unless the log gets it.
     pub(super) fn spare_dead_readers(&self, plan: &mut Plan) {
         if !self.in_handler() {
             return;
         }
         for (which, sink) in [(Which::Stdout, &mut plan.stdout), (Which::Stderr, &mut plan.stderr)] {
-            if *sink == Sink::Inherit && descriptor::is_hung_up(which.own()) {
+            if *sink == Sink::Inherit && descriptor::is_hung_up(which.own()) && !self.log.takes(which) {
                 *sink = Sink::Null;
             }
         }
@@ -145,6 +146,7 @@ impl<H> State<H> {
     ///
     /// Whether a signal to the host's group must not end it before it is in its own.
     pub(super) fn spawn(&self, plan: &Plan, ends: Ends, is_shielded: bool) -> io::Result<Child> {
+        self.log_start(plan, &ends);
         let child = Child::spawn(Spawn {
             program: &plan.program,
             words: &plan.words,
@@ -155,7 +157,8 @@ impl<H> State<H> {
             stdin: ends.stdin,
             stdout: ends.stdout,
             stderr: ends.stderr,
-        })?;
+        })
+        .inspect_err(|error| self.log_refusal(plan, error))?;
         self.has_started(child.pid());
         Ok(child)
     }

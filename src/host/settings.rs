@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::log::Level;
 use super::outcome::Reraise;
 
 /// How the lines of stagesh itself are dressed. The floor that knows about colour fills it in.
@@ -13,11 +14,13 @@ pub struct Style {
     pub name: fn(&str) -> String,
     /// Dresses a command that is printed before it runs.
     pub command: fn(&str) -> String,
+    /// Dresses the name of a level of the log.
+    pub level: fn(Level, &str) -> String,
 }
 
 impl Style {
     /// No dress at all.
-    pub const PLAIN: Self = Self { name: str::to_string, command: str::to_string };
+    pub const PLAIN: Self = Self { name: str::to_string, command: str::to_string, level: |_, text| text.to_string() };
 
     /// The dressed name.
     #[must_use]
@@ -29,6 +32,12 @@ impl Style {
     #[must_use]
     pub fn command(&self, text: &str) -> String {
         (self.command)(text)
+    }
+
+    /// The dressed name of a level.
+    #[must_use]
+    pub fn level(&self, level: Level, text: &str) -> String {
+        (self.level)(level, text)
     }
 }
 

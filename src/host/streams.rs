@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use tempfile::SpooledTempFile;
 
+use super::log::{Log, Part};
 use super::plan::{Plan, Sink, Source};
 use super::running::Unstarted;
 use crate::sys::descriptor::{self, Access, Interest, Which};
@@ -62,8 +63,9 @@ pub(super) enum Slot {
 pub(super) type Open<'a> = dyn Fn(&Path, Access) -> io::Result<OwnedFd> + 'a;
 
 /// The host's ends of a command's streams.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Streams {
+    log: Arc<Log>,
     feed: Option<Feed>,
     readers: Vec<Reader>,
     /// What was captured of standard output.
@@ -91,6 +93,8 @@ struct Reader {
     pipe: Arc<OwnedFd>,
     is_passed_on: bool,
     prefix: Option<Prefix>,
+    /// What the log has not got yet.
+    part: Part,
 }
 
 /// Puts a name before each line.
@@ -108,9 +112,9 @@ impl Streams {
     ///
     /// # Arguments
     ///
-    /// What feeds the command is taken from the plan; `open` opens a file of it.
-    pub(super) fn open(plan: &mut Plan, open: &Open<'_>) -> Result<(Self, Ends), Unstarted> {
-        let mut streams = Self::default();
+    /// What feeds the command is taken from the plan; `open` opens a file of it; the log gets what can be read.
+    pub(super) fn open(plan: &mut Plan, log: &Arc<Log>, open: &Open<'_>) -> Result<(Self, Ends), Unstarted> {
+        let mut streams = Self::new(Arc::clone(log));
         let stdin = match std::mem::replace(&mut plan.stdin, Source::Null) {
             Source::Inherit => Stream::Inherit,
             Source::Null => Stream::Null,
@@ -118,13 +122,14 @@ impl Streams {
             Source::Bytes(bytes) => streams.feed_with(bytes, true)?,
             Source::Pipe => streams.feed_with(Vec::new(), false)?,
         };
+        let is_plain = plan.name.is_none() && !plan.quiet;
         let mut end = |which: Which, sink: &Sink| -> Result<Stream, Unstarted> {
             match sink {
                 Sink::Null => Ok(Stream::Null),
                 Sink::File { path, .. } => {
                     Ok(Stream::Descriptor(open(path, Access::Write).map_err(refused(which.name(), path))?))
                 }
-                Sink::Inherit if plan.name.is_none() && !plan.quiet => Ok(Stream::Inherit),
+                Sink::Inherit if is_plain && !log.takes(which) => Ok(Stream::Inherit),
                 _ => {
                     let (ours, theirs) = descriptor::pipe()?;
                     descriptor::set_nonblocking(&ours)?;
@@ -138,6 +143,14 @@ impl Streams {
             (Sink::Stdout, Stream::Null) => Stream::Null,
             (Sink::Stdout, Stream::Inherit) => copy(Which::Stdout.own())?,
             (Sink::Stdout, Stream::Descriptor(fd)) => copy(fd)?,
+            // Two that are one without the log keep their order with it.
+            (Sink::Inherit, Stream::Descriptor(fd))
+                if is_plain
+                    && plan.stdout == Sink::Inherit
+                    && descriptor::is_same_file(Which::Stdout.own(), Which::Stderr.own()) =>
+            {
+                copy(fd)?
+            }
             (sink, stdout) => match (end(Which::Stderr, sink)?, stdout) {
                 // Two that write to one file do not write over each other.
                 (Stream::Descriptor(own), Stream::Descriptor(other)) if descriptor::is_same_file(&own, other) => {
@@ -148,6 +161,11 @@ impl Streams {
         };
         begin_writing(plan, &stdout, &stderr)?;
         Ok((streams, Ends { stdin, stdout, stderr }))
+    }
+
+    fn new(log: Arc<Log>) -> Self {
+        let (feed, readers, buffer) = (None, Vec::new(), Vec::new());
+        Self { log, feed, readers, stdout: None, stderr: None, held: None, news: None, buffer }
     }
 
     fn feed_with(&mut self, bytes: Vec<u8>, is_all: bool) -> io::Result<Stream> {
@@ -168,7 +186,8 @@ impl Streams {
         }
         let prefix = plan.name.as_ref().filter(|_| sink.is_passed_on());
         let prefix = prefix.map(|name| Prefix { text: format!("{name} | "), rest: Vec::new(), is_within: false });
-        self.readers.push(Reader { which, pipe: Arc::new(pipe), is_passed_on: sink.is_passed_on(), prefix });
+        let (pipe, part) = (Arc::new(pipe), Part::of(plan.name.as_deref()));
+        self.readers.push(Reader { which, pipe, is_passed_on: sink.is_passed_on(), prefix, part });
         self.buffer.resize(PIECE, 0);
     }
 
@@ -274,6 +293,7 @@ impl Streams {
         let is_passed_on = reader.is_passed_on;
         let buffer = std::mem::take(&mut self.buffer);
         let bytes = &buffer[..count];
+        self.log.add_output(&mut reader.part, bytes);
         if let Some(kept) = self.kept(which) {
             kept.extend_from_slice(bytes);
         }
@@ -290,7 +310,8 @@ impl Streams {
     }
 
     fn end(&mut self, index: usize, pass: &mut dyn FnMut(Which, &[u8])) {
-        let reader = self.readers.remove(index);
+        let mut reader = self.readers.remove(index);
+        self.log.end_output(&mut reader.part);
         if let Some(mut prefix) = reader.prefix {
             let rest = prefix.finish();
             self.hold_or_pass(reader.which, &rest, pass);

@@ -24,10 +24,13 @@ impl<H> State<H> {
     ///
     /// [`WriteError`]; never while the clean-up runs.
     pub fn print(&self, text: &str) -> Result<(), WriteError> {
+        if self.log.is_open() {
+            self.log.add(&format!("{text}\n"));
+        }
         if self.output_is_dead.get() {
             return Ok(());
         }
-        if self.output.print(text, || self.interrupts.waker()) { self.flush() } else { Ok(()) }
+        if self.output.print(&self.log.masked(text), || self.interrupts.waker()) { self.flush() } else { Ok(()) }
     }
 
     /// Writes what was printed. The clean-up waits for a reader that does not read no longer than a second, and
@@ -62,13 +65,14 @@ impl<H> State<H> {
     ///
     /// As [`State::flush`].
     pub fn eprint(&self, text: &str) -> Result<(), WriteError> {
+        self.log.add(text);
         self.flush()?;
-        self.eprint_bytes(text.as_bytes())
+        self.eprint_bytes(self.log.masked(text).as_bytes())
     }
 
     /// Writes to standard error, and waits for its reader. What a reader does not read that the clean-up has waited for
     /// is kept for later, as far as that goes.
-    fn eprint_bytes(&self, bytes: &[u8]) -> Result<(), WriteError> {
+    pub(super) fn eprint_bytes(&self, bytes: &[u8]) -> Result<(), WriteError> {
         self.add_to_stderr(bytes);
         while !self.output.outlet().try_write(Which::Stderr) {
             if self.stopped() {
@@ -173,7 +177,7 @@ impl<H> State<H> {
             }
             // What a program does that leaves PIPE alone; but a handler is done first, and then it is done.
             Fault::Closed if self.in_handler() => Ok(()),
-            Fault::Closed => terminate(Status::Signal(Signal::PIPE)),
+            Fault::Closed => self.die_of_pipe(),
             Fault::Failed(error) if self.cleaning_up() => {
                 self.lose_output(&error);
                 Ok(())
@@ -186,8 +190,14 @@ impl<H> State<H> {
     pub(super) fn die_of_dead_output(&self) {
         let is_running = self.phase.get() == Phase::Running;
         if self.output_is_dead.get() && is_running && !self.traps.borrow().is_trapped(Signal::PIPE) {
-            terminate(Status::Signal(Signal::PIPE));
+            self.die_of_pipe();
         }
+    }
+
+    fn die_of_pipe(&self) -> ! {
+        let status = Status::Signal(Signal::PIPE);
+        self.end_log(status);
+        terminate(status)
     }
 
     /// Looks whether the reader of standard output is gone, which a command has died of.
@@ -209,10 +219,20 @@ impl<H> State<H> {
         self.in_handler() || self.phase.get() != Phase::Running
     }
 
-    /// Writes text of stagesh's own to standard error, after what was printed, unless the reader of that is slow. A
-    /// reader of this that does not read gets a second, once: what is to be cleaned up does not wait for it.
+    /// Writes text of stagesh's own to standard error, after what was printed, unless the reader of that is slow; and to
+    /// the log. A reader of this that does not read gets a second, once: what is to be cleaned up does not wait for it.
     pub fn write_stderr(&self, text: &str) {
-        self.add_to_stderr(text.as_bytes());
+        self.log_report(text);
+        self.show(text);
+    }
+
+    /// Tells of a command that is about to start. The log tells of it by itself.
+    pub fn trace_command(&self, line: &str) {
+        self.show(&format!("{}\n", self.settings.style.command(line)));
+    }
+
+    fn show(&self, text: &str) {
+        self.add_to_stderr(self.log.masked_report(text).as_bytes());
         while !self.output.outlet().try_write(Which::Stderr) {
             if self.stderr_is_stuck.get() || !descriptor::wait_writable_for(Which::Stderr.own(), PATIENCE) {
                 return self.stderr_is_stuck.set(true);
@@ -221,9 +241,11 @@ impl<H> State<H> {
         self.stderr_is_stuck.set(false);
     }
 
-    /// Says a line of stagesh's own, unless `--quiet`.
+    /// Says a line of stagesh's own, with `--quiet` in the log only.
     pub fn say(&self, line: &str) {
-        if !self.settings.quiet {
+        if self.settings.quiet {
+            self.log_report(&format!("stagesh: {line}"));
+        } else {
             self.complain(line);
         }
     }

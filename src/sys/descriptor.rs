@@ -140,7 +140,15 @@ pub enum Access {
     Read,
     /// To be written, as it is; it is made if there is none.
     Write,
+    /// As [`Access::Write`], but one that is made is for its owner alone.
+    WritePrivately,
 }
+
+/// The mode of a file that is for its owner alone. Source: chmod(2).
+const PRIVATE: u32 = 0o600;
+
+/// The bits of a file's mode that are its permissions. Source: inode(7).
+const PERMISSIONS: u32 = 0o7777;
 
 /// Opens a file. A named pipe is waited for, until somebody opens its other end. A terminal does not become that of this
 /// process. Source: fifo(7), `O_NOCTTY`, open(2).
@@ -149,9 +157,12 @@ pub enum Access {
 ///
 /// As open(2).
 pub fn open(path: &Path, access: Access) -> io::Result<OwnedFd> {
-    let is_write = access == Access::Write;
+    let is_write = access != Access::Read;
     let mut options = File::options();
     options.read(!is_write).write(is_write).create(is_write).truncate(false);
+    if access == Access::WritePrivately {
+        options.mode(PRIVATE);
+    }
     Ok(options.custom_flags(OFlag::O_NOCTTY.bits()).open(path)?.into())
 }
 
@@ -208,6 +219,25 @@ pub fn empty(fd: impl AsFd) -> io::Result<()> {
         Err(Errno::EINVAL) => Ok(()),
         result => Ok(result?),
     }
+}
+
+/// Makes a file one's own log: what is written is added at its end, whoever else writes to it, and never blocks where that
+/// can be had. One that starts anew is emptied, and is for its owner alone; a pipe or a device is left as it is.
+///
+/// # Errors
+///
+/// As fcntl(2), fchmod(2), ftruncate(2).
+pub fn begin_log(fd: impl AsFd, is_kept: bool) -> io::Result<()> {
+    let state = fstat(&fd)?;
+    let is_regular = SFlag::from_bits_truncate(state.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG;
+    if is_regular && !is_kept {
+        // Another's cannot be made private, and need not be if it is.
+        if state.st_mode & PERMISSIONS != PRIVATE {
+            nix::sys::stat::fchmod(&fd, Mode::from_bits_truncate(PRIVATE))?;
+        }
+        nix::unistd::ftruncate(&fd, 0)?;
+    }
+    Ok(fcntl(fd, FcntlArg::F_SETFL(OFlag::O_APPEND | OFlag::O_NONBLOCK)).map(drop)?)
 }
 
 /// From now on no read or write of the descriptor, or of one that shares its description, blocks.

@@ -1,6 +1,7 @@
 //! Floor 0, the operating system: signals, children, terminals, the end of the process. Knows nothing of Rhai.
 
 pub mod account;
+pub mod clock;
 pub mod copy;
 pub mod descriptor;
 pub mod interrupts;

@@ -18,6 +18,7 @@ mod files;
 mod lexical;
 mod lifecycle;
 mod locks;
+mod log;
 mod net;
 mod options;
 mod output;

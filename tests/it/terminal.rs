@@ -17,7 +17,7 @@ const CTRL_C: &[u8] = b"\x03";
 const CTRL_BACKSLASH: &[u8] = b"\x1c";
 
 /// A run in a terminal of its own, as the leader of its session.
-struct Terminal {
+pub(crate) struct Terminal {
     keys: Arc<Pty>,
     screen: Collected,
     child: Child,
@@ -25,7 +25,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn run(words: &[&str]) -> Self {
+    pub(crate) fn run(words: &[&str]) -> Self {
         Self::of(Command::new(stagesh()).args(words).env_remove("NO_COLOR"))
     }
 
@@ -43,20 +43,20 @@ impl Terminal {
         Self::run(&["--color", "never", "-e", code])
     }
 
-    fn wait_for(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn wait_for(&mut self, text: &str) -> &mut Self {
         if self.screen.wait_for(text, Instant::now() + WATCHDOG).is_err() {
             panic!("waited for {text:?} on the screen\n{}", self.screen.text());
         }
         self
     }
 
-    fn press(&mut self, keys: &[u8]) -> &mut Self {
+    pub(crate) fn press(&mut self, keys: &[u8]) -> &mut Self {
         (&*self.keys).write_all(keys).expect("the terminal is open");
         self
     }
 
     /// Waits for the end, and gives the status and all of the screen, its lines ended by `\n`.
-    fn end(mut self) -> (std::process::ExitStatus, String) {
+    pub(crate) fn end(mut self) -> (std::process::ExitStatus, String) {
         if self.ended.recv_timeout(WATCHDOG).is_err() {
             panic!("it does not end\n{}", self.screen.text());
         }

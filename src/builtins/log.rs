@@ -1,0 +1,77 @@
+//! `log::…`: lines with the time, the file that gets all that a run says, and what it must not say.
+
+use std::io;
+
+use rhai::{Dynamic, ImmutableString, Map};
+
+use super::error::{Error, stopped};
+use super::{Call, Outcome, Room, args, output};
+use crate::host::log::Level;
+
+/// Registers the room.
+pub fn register(room: &mut Room<'_>) {
+    line(room, "log::error", Level::Error);
+    line(room, "log::warn", Level::Warn);
+    line(room, "log::info", Level::Info);
+    line(room, "log::trace", Level::Trace);
+    room.add("log::level", level);
+    room.add("log::to", to);
+    room.add("log::mask", mask);
+}
+
+/// Registers what writes a line of a level.
+fn line(room: &mut Room<'_>, name: &'static str, level: Level) {
+    room.add(name, move |call, given| {
+        let text = output::text_of(call, &given[0]);
+        call.host.log(level, &text).map_err(output::raise)?;
+        Ok(Dynamic::UNIT)
+    });
+}
+
+fn level(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let level = given[0].read_lock::<ImmutableString>().and_then(|name| Level::parse(&name));
+    let level = level.ok_or_else(|| {
+        let names: Vec<String> = Level::ALL.iter().map(|level| format!("{:?}", level.name())).collect();
+        let expected = format!("a level ({})", names.join(", "));
+        Error::Argument { verb: "log::level", expected, given: args::describe(call.engine(), &given[0]) }
+    })?;
+    call.host.set_log_level(level);
+    Ok(Dynamic::UNIT)
+}
+
+fn to(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let verb = "log::to";
+    let path = args::path(verb, call.engine(), &given[0])?;
+    let append = given.get(1).map_or(Ok(false), |options| append(call, options))?;
+    output::flush(call.host)?;
+    call.host.log_to(&path, append).map_err(|error| match error.kind() {
+        io::ErrorKind::Interrupted => stopped(),
+        _ => Error::System { verb, action: format!("open `{}`", path.display()), error }.into(),
+    })?;
+    Ok(Dynamic::UNIT)
+}
+
+/// Whether the options say that the file is to be gone on with.
+fn append(call: &Call<'_>, options: &Dynamic) -> Result<bool, Error> {
+    let (verb, key, known) = ("log::to", "append", &["append"]);
+    let given = |value: &Dynamic| args::describe(call.engine(), value);
+    let Some(map) = options.read_lock::<Map>() else {
+        let expected = "a map of options after the path".into();
+        return Err(Error::Argument { verb, expected, given: given(options) });
+    };
+    if let Some(key) = map.keys().find(|name| *name != key) {
+        return Err(Error::UnknownOption { verb, of: None, key: key.to_string(), known });
+    }
+    let wrong = |value| Error::Option { verb, key: key.into(), expected: "true or false".into(), given: given(value) };
+    map.get(key).map_or(Ok(false), |value| value.as_bool().map_err(|_| wrong(value)))
+}
+
+fn mask(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let wrong = |given| Error::Argument { verb: "log::mask", expected: "a text that is not blank".into(), given };
+    let text = args::bytes(&given[0]).ok_or_else(|| wrong(args::describe(call.engine(), &given[0])))?;
+    if text.trim_ascii().is_empty() {
+        return Err(wrong(if text.is_empty() { "an empty one" } else { "blanks" }.into()).into());
+    }
+    call.host.mask_bytes(&text);
+    Ok(Dynamic::UNIT)
+}
