@@ -279,7 +279,7 @@ fn with_imports(host: &Host, home: &Rc<GlobalRuntimeState>, here: &GlobalRuntime
 }
 
 /// What reports call a function.
-fn title_of(pointer: &FnPtr) -> String {
+pub(super) fn title_of(pointer: &FnPtr) -> String {
     if pointer.is_anonymous() { "closure".into() } else { names::as_written(pointer.fn_name()).into() }
 }
 

@@ -24,6 +24,7 @@ pub mod output;
 pub mod path;
 pub mod process;
 pub mod record;
+pub mod retry;
 pub mod scope;
 pub mod standard;
 pub mod temporary;
@@ -134,6 +135,7 @@ pub fn register(engine: &mut Engine, host: &Host) {
     toml::register(&mut room);
     net::register(&mut room);
     log::register(&mut room);
+    retry::register(&mut room);
     room.close();
 }
 

@@ -111,6 +111,7 @@ pub const GLOBAL: &[Name] = &[
     name("quote", 1, 1),
     name("read_all", 0, 0),
     name("read_line", 0, 0),
+    name("retry", 2, 2 + MOST_ARGUMENTS),
     name("run", 1, 2),
     name("scope", 1, 1 + MOST_ARGUMENTS),
     name("script_dir", 0, 0),
@@ -130,6 +131,7 @@ pub const GLOBAL: &[Name] = &[
     name("untrap", 0, 1),
     name("wait_all", 1, 2),
     name("wait_any", 1, 1),
+    name("wait_until", 2, 2 + MOST_ARGUMENTS),
     name("which", 1, 1),
 ];
 

@@ -48,9 +48,11 @@ const OUTPUTS: &str = "\"inherit\", \"capture\", \"tee\", \"null\" or #{file: pa
 const ERRORS: &str = "\"inherit\", \"capture\", \"tee\", \"null\", \"stdout\" or #{file: path, append: bool}";
 
 /// What reads one map of options.
-struct Reader<'a> {
-    verb: &'static str,
-    engine: &'a Engine,
+pub struct Reader<'a> {
+    /// What was given the map.
+    pub verb: &'static str,
+    /// The interpreter.
+    pub engine: &'a Engine,
 }
 
 impl Options {
@@ -74,6 +76,49 @@ impl Options {
     }
 }
 
+/// What any map of options is read with.
+impl Reader<'_> {
+    /// An option has the wrong type or value.
+    #[must_use]
+    pub fn wrong(&self, key: &str, expected: &str, value: &Dynamic) -> Error {
+        let given = args::describe(self.engine, value);
+        Error::Option { verb: self.verb, key: key.into(), expected: expected.into(), given }
+    }
+
+    /// An option does not go with the rest.
+    #[must_use]
+    pub fn contradicted(&self, key: &str, why: &str) -> Error {
+        Error::Words(self.verb, format!("`{key}`: {why}"))
+    }
+
+    /// There is no such option.
+    #[must_use]
+    pub fn unknown(&self, of: Option<&str>, key: &str, known: &'static [&'static str]) -> Error {
+        Error::UnknownOption { verb: self.verb, of: of.map(Into::into), key: key.into(), known }
+    }
+
+    /// A time in seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`].
+    pub fn seconds(&self, key: &str, value: &Dynamic) -> Result<Duration, Error> {
+        let expected = "a number of seconds, at least 0";
+        args::seconds(self.verb, self.engine, value).map_err(|_| self.wrong(key, expected, value))
+    }
+
+    /// A text that a report has in a line.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`].
+    pub fn line(&self, key: &str, value: &Dynamic) -> Result<String, Error> {
+        let text = value.read_lock::<ImmutableString>().map(|text| text.to_string());
+        let is_line = |text: &String| !text.is_empty() && !text.chars().any(char::is_control);
+        text.filter(is_line).ok_or_else(|| self.wrong(key, "a string of one line", value))
+    }
+}
+
 impl Reader<'_> {
     fn read(&self, options: &mut Options, key: &str, value: &Dynamic) -> Result<(), Error> {
         match key {
@@ -85,7 +130,7 @@ impl Reader<'_> {
             "timeout" => options.timeout = Some(self.seconds("timeout", value)?),
             "grace" => options.grace = Some(self.seconds("grace", value)?),
             "ok" => options.ok = Some(self.statuses(value)?),
-            "name" => options.name = Some(self.name(value)?),
+            "name" => options.name = Some(self.line("name", value)?),
             "quiet" => options.quiet = self.bool("quiet", value)?,
             "foreground" => options.foreground = Some(self.bool("foreground", value)?),
             _ => return Err(self.unknown(None, key, &KEYS)),
@@ -93,37 +138,13 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn wrong(&self, key: &str, expected: &str, value: &Dynamic) -> Error {
-        let given = args::describe(self.engine, value);
-        Error::Option { verb: self.verb, key: key.into(), expected: expected.into(), given }
-    }
-
-    fn contradicted(&self, key: &str, why: &str) -> Error {
-        Error::Words(self.verb, format!("`{key}`: {why}"))
-    }
-
-    fn unknown(&self, of: Option<&str>, key: &str, known: &'static [&'static str]) -> Error {
-        Error::UnknownOption { verb: self.verb, of: of.map(Into::into), key: key.into(), known }
-    }
-
     fn path(&self, key: &str, value: &Dynamic) -> Result<PathBuf, Error> {
         let expected = "a path, not empty and without a NUL";
         args::path(self.verb, self.engine, value).map_err(|_| self.wrong(key, expected, value))
     }
 
-    fn seconds(&self, key: &str, value: &Dynamic) -> Result<Duration, Error> {
-        let expected = "a number of seconds, at least 0";
-        args::seconds(self.verb, self.engine, value).map_err(|_| self.wrong(key, expected, value))
-    }
-
     fn bool(&self, key: &str, value: &Dynamic) -> Result<bool, Error> {
         value.as_bool().map_err(|_| self.wrong(key, "true or false", value))
-    }
-
-    fn name(&self, value: &Dynamic) -> Result<String, Error> {
-        let name = value.read_lock::<ImmutableString>().map(|name| name.to_string());
-        let is_name = |name: &String| !name.is_empty() && !name.chars().any(char::is_control);
-        name.filter(is_name).ok_or_else(|| self.wrong("name", "a string of one line", value))
     }
 
     fn statuses(&self, value: &Dynamic) -> Result<Vec<i32>, Error> {

@@ -24,6 +24,7 @@ mod options;
 mod output;
 mod paths;
 mod processes;
+mod retry;
 mod rhai_facts;
 mod scope;
 mod signals;
