@@ -8,6 +8,7 @@ use std::time::Duration;
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map, Position};
 
 use super::record::Record;
+use crate::host::asking::Unanswered;
 use crate::host::plan::{Fate, how};
 use crate::host::{reason, seconds};
 use crate::sys::process::Ended;
@@ -134,6 +135,8 @@ pub enum Error {
         /// What it was given.
         given: String,
     },
+    /// A question has no answer.
+    Unanswered(&'static str, Unanswered),
     /// A command failed.
     Command(Box<FailedCommand>),
     /// Something did not happen in time.
@@ -297,7 +300,7 @@ impl Error {
             Self::NoFile { error, .. } if error.kind() == io::ErrorKind::TimedOut => "timeout",
             Self::Unstartable { .. } | Self::Spawn { .. } => "program",
             Self::File { .. } => "file",
-            Self::System { .. } | Self::NoFile { .. } | Self::Output(_) => "system",
+            Self::System { .. } | Self::NoFile { .. } | Self::Output(_) | Self::Unanswered(..) => "system",
             Self::UnknownField { .. } => "field",
             Self::Text { language, .. } => language,
             Self::NotJson { .. } => "json",
@@ -413,6 +416,7 @@ impl fmt::Display for Error {
                 write!(f, "{verb}: `{option}` has no key `{key}` ({})", super::options::instead(key, known))
             }
             Self::Option { verb, key, expected, given } => write!(f, "{verb}: `{key}` is {expected}, not {given}"),
+            Self::Unanswered(verb, why) => write!(f, "{verb}: {why}"),
             Self::Command(failed) => failed.fmt(f),
             Self::Output(error) => write!(f, "cannot write to standard output: {}", reason(error)),
             Self::Gone { pid } => write!(f, "process {pid} has ended"),

@@ -2,18 +2,16 @@
 
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rhai::{Array, Dynamic};
 
 use super::error::{Error, stopped};
 use super::{Call, Host, Room, args};
+use crate::host::HANG_UP;
 use crate::host::settings::Origin;
 use crate::host::streams::MOST_CAPTURED;
 use crate::sys::descriptor;
-
-/// A terminal that is closed sends HUP within this time.
-const HANG_UP: Duration = Duration::from_millis(200);
 
 /// Registers the room.
 pub fn register(room: &mut Room<'_>) {

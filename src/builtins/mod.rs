@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod arrays;
+pub mod asking;
 pub mod background;
 pub mod callback;
 pub mod caught;
@@ -136,6 +137,7 @@ pub fn register(engine: &mut Engine, host: &Host) {
     net::register(&mut room);
     log::register(&mut room);
     retry::register(&mut room);
+    asking::register(&mut room);
     room.close();
 }
 

@@ -4,6 +4,7 @@
 //! does. A handler that calls `scope`, or `h.run()`, has another handler above it. Each frame has a latch
 //! of its own; the one on top decides whether the next operation is allowed.
 
+pub mod asking;
 pub mod background;
 mod blocking;
 mod carrier;
@@ -125,6 +126,10 @@ pub struct State<H> {
     /// The locks on files that are held.
     locks: RefCell<Vec<(Identity, Weak<Locked>)>>,
     has_no_terminal: Cell<bool>,
+    /// Whether a question stands on the terminal, whose line is not at its end.
+    has_asked: Cell<bool>,
+    /// A signal that was caught although it is not trapped: the process dies by it when the terminal is as it was.
+    deadly: Cell<Option<Signal>>,
     /// The environment of commands.
     pub environment: Environment,
 }
@@ -207,6 +212,8 @@ impl<H> Host<H> {
             background: RefCell::default(),
             locks: RefCell::default(),
             has_no_terminal: Cell::new(false),
+            has_asked: Cell::new(false),
+            deadly: Cell::new(None),
             environment: Environment::of_this_process(),
         })))
     }
@@ -282,8 +289,11 @@ impl<H> State<H> {
     }
 
     fn catch(&self, caught: Caught) {
-        if self.phase.get() == Phase::Done || !self.traps.borrow().is_trapped(caught.signal) {
+        if self.phase.get() == Phase::Done {
             return;
+        }
+        if !self.traps.borrow().is_trapped(caught.signal) {
+            return self.deadly.set(Some(caught.signal));
         }
         let running = self.phase.get() == Phase::Running;
         let (script_goes_on, in_handler) = {
@@ -600,6 +610,9 @@ impl<H> State<H> {
         done
     }
 }
+
+/// A terminal that is closed sends HUP within this time; until then it is only at its end.
+pub const HANG_UP: Duration = Duration::from_millis(200);
 
 /// A time as a sentence has it.
 #[must_use]

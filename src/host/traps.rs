@@ -43,6 +43,12 @@ impl Traps {
         self.trapped.iter().filter(move |signal| !ignored.contains(*signal))
     }
 
+    /// What ends the process at once, in the order of the numbers.
+    pub fn deadly(&self) -> impl Iterator<Item = Signal> + use<> {
+        let (trapped, ignored) = (self.trapped, self.ignored);
+        Signal::all_trappable().filter(move |signal| !trapped.contains(*signal) && !ignored.contains(*signal))
+    }
+
     /// Adds signals; the first call leaves only these.
     pub fn trap(&mut self, signals: &[Signal]) {
         if self.charge == Charge::Default {

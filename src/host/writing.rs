@@ -252,6 +252,7 @@ impl<H> State<H> {
 
     /// Says a line of stagesh's own that `--quiet` does not silence: an error.
     pub fn complain(&self, line: &str) {
+        self.end_question();
         self.write_stderr(&format!("{} {line}\n", self.settings.style.name("stagesh:")));
     }
 }

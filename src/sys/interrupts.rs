@@ -50,6 +50,7 @@ pub struct Interrupts {
     ignored_at_start: SignalSet,
     installed: RefCell<Vec<(Signal, Arc<AtomicBool>)>>,
     children: RefCell<Option<ChildEvents>>,
+    watches_resumption: Cell<bool>,
 }
 
 /// What a wait has found.
@@ -124,6 +125,7 @@ impl Interrupts {
             ignored_at_start: ignored_signals(),
             installed: RefCell::default(),
             children: RefCell::default(),
+            watches_resumption: Cell::new(false),
         })
     }
 
@@ -181,6 +183,18 @@ impl Interrupts {
         let mut children = self.children.borrow_mut();
         if children.is_none() {
             *children = Some(ChildEvents::new(&self.wake, &self.pending)?);
+        }
+        Ok(())
+    }
+
+    /// From now on [`Interrupts::wait`] returns when this process was stopped and goes on.
+    ///
+    /// # Errors
+    ///
+    /// The handler could not be installed.
+    pub fn watch_resumption(&self) -> io::Result<()> {
+        if !self.watches_resumption.replace(true) {
+            wake_at(Signal::CONT, &self.wake, &self.pending)?;
         }
         Ok(())
     }
@@ -264,7 +278,7 @@ impl ChildEvents {
     fn new(wake: &UnixStream, pending: &Arc<AtomicBool>) -> io::Result<Self> {
         use nix::sys::signalfd::{SfdFlags, SignalFd};
         // The handler runs while a program is started, and for those who want to know at once.
-        handle_child(wake, pending)?;
+        wake_at(Signal::CHLD, wake, pending)?;
         // The other threads block every signal.
         child().thread_block()?;
         let descriptor = SignalFd::with_flags(&child(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
@@ -295,11 +309,11 @@ fn child() -> SigSet {
     child
 }
 
-/// Installs what the end of a child does: a byte in the wake pipe, and the flag. That it is there also ends an
-/// inherited ignoring of CHLD, under which nobody is reaped.
-fn handle_child(wake: &UnixStream, pending: &Arc<AtomicBool>) -> io::Result<()> {
-    signal_hook::low_level::pipe::register(Signal::CHLD.number(), wake.try_clone()?)?;
-    signal_hook::flag::register(Signal::CHLD.number(), Arc::clone(pending))?;
+/// Installs what such a signal does that ends nothing, as the end of a child: a byte in the wake pipe, and the flag. That
+/// it is there also ends an inherited ignoring of CHLD, under which nobody is reaped.
+fn wake_at(signal: Signal, wake: &UnixStream, pending: &Arc<AtomicBool>) -> io::Result<()> {
+    signal_hook::low_level::pipe::register(signal.number(), wake.try_clone()?)?;
+    signal_hook::flag::register(signal.number(), Arc::clone(pending))?;
     Ok(())
 }
 
@@ -310,7 +324,7 @@ struct ChildEvents;
 #[cfg(not(target_os = "linux"))]
 impl ChildEvents {
     fn new(wake: &UnixStream, pending: &Arc<AtomicBool>) -> io::Result<Self> {
-        handle_child(wake, pending)?;
+        wake_at(Signal::CHLD, wake, pending)?;
         Ok(Self)
     }
 

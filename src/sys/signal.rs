@@ -147,6 +147,8 @@ impl Signal {
     pub const CHLD: Self = Self(Unix::SIGCHLD as i32);
     /// CONT, go on after a stop.
     pub const CONT: Self = Self(Unix::SIGCONT as i32);
+    /// TSTP, Ctrl-Z.
+    pub const TSTP: Self = Self(Unix::SIGTSTP as i32);
     /// TTIN, a background process read the terminal.
     pub const TTIN: Self = Self(Unix::SIGTTIN as i32);
     /// TTOU, a background process changed the terminal.

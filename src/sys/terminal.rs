@@ -1,50 +1,166 @@
 //! The controlling terminal.
 
 use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt;
 
+use nix::fcntl::OFlag;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal as Unix};
-use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+use nix::sys::termios::{
+    FlushArg, LocalFlags, SetArg, SpecialCharacterIndices as Index, Termios, tcflush, tcgetattr, tcsetattr,
+};
 
-/// The terminal of this process, and its settings at some time.
+use super::descriptor;
+use super::signal::Signal;
+
+/// The terminal of this process, and its settings at some time. No read or write of it blocks.
 pub struct Terminal {
     file: File,
     settings: Termios,
+}
+
+/// What a key means to the terminal that passes it on as it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Key {
+    /// The end of a line.
+    Enter,
+    /// The end of the input, at the beginning of a line.
+    End,
+    /// Takes back a character.
+    Erase,
+    /// Takes back a word.
+    EraseWord,
+    /// Takes back the line.
+    Kill,
+    /// Sends a signal to the foreground group.
+    Signal(Signal),
+    /// A byte of the line.
+    Byte(u8),
 }
 
 impl Terminal {
     /// The terminal of this process as it is now, if it has one.
     #[must_use]
     pub fn now() -> Option<Self> {
-        let file = File::open("/dev/tty").ok()?;
+        let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+        let file = File::options().read(true).write(true).custom_flags(flags.bits()).open(PATH).ok()?;
         let settings = tcgetattr(&file).ok()?;
         Some(Self { file, settings })
     }
 
-    /// Gives it back the settings that it had, if they have changed. Source: tcsetattr(3).
+    /// Gives it back the settings that it had, if they have changed.
     pub fn restore(&self) {
-        if tcgetattr(&self.file).is_ok_and(|now| now == self.settings) {
-            return;
+        if tcgetattr(&self.file).is_ok_and(|now| now != self.settings) {
+            self.set(&self.settings);
         }
+    }
+
+    /// From now on it shows nothing of what is typed, and passes on every key as it is. What was typed before, and is
+    /// on the screen, is dropped.
+    pub fn hush(&self) {
+        self.set(&self.hushed());
+        // Apart from the settings: to set them in order, `TCSAFLUSH`, waits for whoever reads the screen.
+        let _ = tcflush(&self.file, FlushArg::TCIFLUSH);
+    }
+
+    /// The same where somebody else may have changed it, as a shell does when it suspends and resumes a job. Nothing is
+    /// dropped.
+    pub fn hush_again(&self) {
+        let loud = LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG;
+        if tcgetattr(&self.file).is_ok_and(|now| now.local_flags.intersects(loud)) {
+            self.set(&self.hushed());
+        }
+    }
+
+    fn hushed(&self) -> Termios {
+        let mut hushed = self.settings.clone();
+        let loud = LocalFlags::ECHO | LocalFlags::ECHONL | LocalFlags::ICANON | LocalFlags::ISIG | LocalFlags::IEXTEN;
+        hushed.local_flags.remove(loud);
+        hushed.control_chars[Index::VMIN as usize] = 1;
+        hushed.control_chars[Index::VTIME as usize] = 0;
+        hushed
+    }
+
+    /// Source: tcsetattr(3).
+    fn set(&self, settings: &Termios) {
         // TTOU would stop this process where another job has the terminal: that job's settings are left alone.
         let mut output = SigSet::empty();
         output.add(Unix::SIGTTOU);
         if let Ok(before) = output.thread_swap_mask(SigmaskHow::SIG_BLOCK) {
-            if is_ours(&self.file) {
-                let _ = tcsetattr(&self.file, SetArg::TCSANOW, &self.settings);
+            if self.is_ours() {
+                let _ = tcsetattr(&self.file, SetArg::TCSANOW, settings);
             }
             let _ = before.thread_set_mask();
         }
     }
+
+    /// Whether this process is in the foreground of the terminal: a Ctrl-C there reaches it and what it starts in
+    /// its own process group, and it may read.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        nix::unistd::tcgetpgrp(&self.file).is_ok_and(|group| group == nix::unistd::getpgrp())
+    }
+
+    /// What a byte means that a hushed terminal has passed on. Source: termios(3).
+    #[must_use]
+    pub fn key(&self, byte: u8) -> Key {
+        let is = |index: Index| {
+            let key = self.settings.control_chars[index as usize];
+            key == byte && key != nix::libc::_POSIX_VDISABLE
+        };
+        match byte {
+            b'\n' | b'\r' => Key::Enter,
+            _ if is(Index::VINTR) => Key::Signal(Signal::INT),
+            _ if is(Index::VQUIT) => Key::Signal(Signal::QUIT),
+            _ if is(Index::VSUSP) => Key::Signal(Signal::TSTP),
+            _ if is(Index::VEOF) => Key::End,
+            // The backspace of a terminal that sends the other of the two.
+            0x08 | 0x7f => Key::Erase,
+            _ if is(Index::VERASE) => Key::Erase,
+            _ if is(Index::VWERASE) => Key::EraseWord,
+            _ if is(Index::VKILL) => Key::Kill,
+            byte => Key::Byte(byte),
+        }
+    }
+
+    /// As read(2).
+    ///
+    /// # Returns
+    ///
+    /// The number of bytes read, 0 at the end.
+    ///
+    /// # Errors
+    ///
+    /// As read(2): where it would block, [`io::ErrorKind::WouldBlock`].
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        descriptor::read(&self.file, buffer)
+    }
+
+    /// As write(2).
+    ///
+    /// # Returns
+    ///
+    /// The number of bytes written.
+    ///
+    /// # Errors
+    ///
+    /// As write(2): where it would block, [`io::ErrorKind::WouldBlock`].
+    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(nix::unistd::write(&self.file, bytes)?)
+    }
 }
+
+impl AsFd for Terminal {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+const PATH: &str = "/dev/tty";
 
 /// Whether this process has a terminal.
 #[must_use]
 pub fn is_there() -> bool {
-    File::open("/dev/tty").is_ok()
-}
-
-/// Whether this process is in the foreground of the terminal: a Ctrl-C there reaches it and what it starts in
-/// its own process group.
-fn is_ours(terminal: &File) -> bool {
-    nix::unistd::tcgetpgrp(terminal).is_ok_and(|group| group == nix::unistd::getpgrp())
+    File::open(PATH).is_ok()
 }

@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod asking;
 mod atexit;
 mod background;
 mod build_script;

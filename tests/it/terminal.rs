@@ -9,11 +9,12 @@ use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use pty_process::blocking::{Command, Pty, open};
 
 use crate::harness::{Collected, Place, WATCHDOG, expect_gone, stagesh, watch};
 
-const CTRL_C: &[u8] = b"\x03";
+pub(crate) const CTRL_C: &[u8] = b"\x03";
 const CTRL_BACKSLASH: &[u8] = b"\x1c";
 
 /// A run in a terminal of its own, as the leader of its session.
@@ -29,7 +30,7 @@ impl Terminal {
         Self::of(Command::new(stagesh()).args(words).env_remove("NO_COLOR"))
     }
 
-    fn of(command: Command) -> Self {
+    pub(crate) fn of(command: Command) -> Self {
         let (pty, inside) = open().expect("there are terminals");
         let child = command.spawn(inside).expect("the program starts");
         let keys = Arc::new(pty);
@@ -39,7 +40,7 @@ impl Terminal {
     }
 
     /// A script that is given as text.
-    fn code(code: &str) -> Self {
+    pub(crate) fn code(code: &str) -> Self {
         Self::run(&["--color", "never", "-e", code])
     }
 
@@ -52,6 +53,29 @@ impl Terminal {
 
     pub(crate) fn press(&mut self, keys: &[u8]) -> &mut Self {
         (&*self.keys).write_all(keys).expect("the terminal is open");
+        self
+    }
+
+    /// Sends the program a signal.
+    pub(crate) fn signal(&mut self, signal: Signal) -> &mut Self {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).expect("a pid is a pid_t"));
+        nix::sys::signal::kill(pid, signal).expect("it is not reaped");
+        self
+    }
+
+    /// The process group in the foreground.
+    pub(crate) fn foreground(&self) -> nix::unistd::Pid {
+        nix::unistd::tcgetpgrp(&*self.keys).expect("it has one")
+    }
+
+    /// Waits until what is typed is not shown.
+    pub(crate) fn wait_until_hidden(&mut self) -> &mut Self {
+        let deadline = Instant::now() + WATCHDOG;
+        // Nothing tells of it: this looks until it is so.
+        while tcgetattr(&*self.keys).expect("it is open").local_flags.contains(LocalFlags::ECHO) {
+            assert!(Instant::now() < deadline, "what is typed is shown\n{}", self.screen.text());
+            std::thread::yield_now();
+        }
         self
     }
 
@@ -178,7 +202,7 @@ fn a_terminal_that_is_closed_ends_the_script_and_its_handlers_run() {
 }
 
 /// Closes the terminal of a program that has said `ready`, and gives its status.
-fn hang_up(command: Command) -> Option<i32> {
+pub(crate) fn hang_up(command: Command) -> Option<i32> {
     let (pty, inside) = open().expect("there are terminals");
     let mut child = command.spawn(inside).expect("the program starts");
     let ended = watch(&child);
@@ -285,7 +309,7 @@ fn a_job_in_the_background_that_reads_the_terminal_is_stopped_and_goes_on_in_the
     assert!(status.success() && screen.contains("got line"), "{screen}");
 }
 
-const CTRL_Z: &[u8] = b"\x1a";
+pub(crate) const CTRL_Z: &[u8] = b"\x1a";
 
 #[test]
 fn ctrl_z_suspends_the_command_and_the_host_and_fg_resumes_both() {
