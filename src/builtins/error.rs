@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map, Position};
 
+use super::option_entry::Fault;
 use super::record::Record;
 use crate::host::asking::Unanswered;
 use crate::host::plan::{Fate, how};
@@ -134,6 +135,13 @@ pub enum Error {
         expected: String,
         /// What it was given.
         given: String,
+    },
+    /// What a script says of an argument or option that it takes is wrong.
+    Entry {
+        /// The entry.
+        entry: String,
+        /// What is wrong with it.
+        fault: Fault,
     },
     /// A question has no answer.
     Unanswered(&'static str, Unanswered),
@@ -416,6 +424,7 @@ impl fmt::Display for Error {
                 write!(f, "{verb}: `{option}` has no key `{key}` ({})", super::options::instead(key, known))
             }
             Self::Option { verb, key, expected, given } => write!(f, "{verb}: `{key}` is {expected}, not {given}"),
+            Self::Entry { entry, fault } => write!(f, "options: {entry}: {fault}"),
             Self::Unanswered(verb, why) => write!(f, "{verb}: {why}"),
             Self::Command(failed) => failed.fmt(f),
             Self::Output(error) => write!(f, "cannot write to standard output: {}", reason(error)),

@@ -20,6 +20,8 @@ pub mod lock;
 pub mod log;
 pub mod names;
 pub mod net;
+pub mod option_entry;
+pub mod option_form;
 pub mod options;
 pub mod output;
 pub mod path;
@@ -27,6 +29,7 @@ pub mod process;
 pub mod record;
 pub mod retry;
 pub mod scope;
+pub mod script_options;
 pub mod standard;
 pub mod temporary;
 pub mod time;
@@ -137,6 +140,7 @@ pub fn register(engine: &mut Engine, host: &Host) {
     net::register(&mut room);
     log::register(&mut room);
     retry::register(&mut room);
+    script_options::register(&mut room);
     asking::register(&mut room);
     room.close();
 }

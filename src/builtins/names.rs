@@ -97,6 +97,7 @@ pub const GLOBAL: &[Name] = &[
     name("log::warn", 1, 1),
     name("net::free_port", 0, 0),
     name("net::reachable", 2, 2),
+    name("options", 2, 2),
     name("outcome", 0, 0),
     name("path::absolute", 1, 1),
     name("path::expand", 1, 1),

@@ -83,7 +83,12 @@ pub(super) fn text_of(call: &Call<'_>, value: &Dynamic) -> ImmutableString {
     text(call, FUNC_TO_STRING, value)
 }
 
-fn print(host: &Host, text: &str) -> Result<(), Box<EvalAltResult>> {
+/// Writes a line on standard output.
+///
+/// # Errors
+///
+/// The write failed, or the run is stopped.
+pub fn print(host: &Host, text: &str) -> Result<(), Box<EvalAltResult>> {
     host.print(text).map_err(raise)
 }
 

@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
 
 use crate::host::output::write_stderr;
+use crate::host::settings::Colors;
 use crate::sys::status::Status;
 use args::{Args, Color};
 
@@ -28,9 +29,12 @@ pub fn main() -> Status {
             return if asked { Status::Code(0) } else { Status::NOT_STARTED };
         }
     };
-    let color = wants_color(args.color);
-    colored::control::set_override(color);
-    match run::prepare(args, color) {
+    let colors = Colors {
+        stdout: wants_color(args.color, std::io::stdout().is_terminal()),
+        stderr: wants_color(args.color, std::io::stderr().is_terminal()),
+    };
+    colored::control::set_override(colors.stderr);
+    match run::prepare(args, colors) {
         Ok(job) => job.run(),
         Err(error) => {
             write_stderr(&format!("stagesh: {error:#}\n"));
@@ -58,13 +62,13 @@ fn choice_of(words: &[OsString]) -> ColorChoice {
     }
 }
 
-fn wants_color(when: Color) -> bool {
+fn wants_color(when: Color, is_terminal: bool) -> bool {
     match when {
         Color::Always => true,
         Color::Never => false,
         // Source: no-color.org, where an empty value counts as none.
         Color::Auto => {
-            std::io::stderr().is_terminal()
+            is_terminal
                 && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
                 && std::env::var_os("TERM").is_none_or(|value| value != "dumb")
         }

@@ -15,7 +15,7 @@ use crate::engine::source::{ARGUMENT, STDIN, SourceText, Sources};
 use crate::engine::{Interpreter, Loaded, limits};
 use crate::host::outcome::Reraise;
 use crate::host::output::write_stderr;
-use crate::host::settings::{Origin, Settings};
+use crate::host::settings::{Colors, Origin, Settings};
 use crate::sys::interrupts::{Interrupts, block_all};
 use crate::sys::process::THREAD;
 use crate::sys::status::Status;
@@ -25,7 +25,6 @@ pub struct Job {
     source: SourceText,
     settings: Settings,
     check: bool,
-    color: bool,
 }
 
 /// Reads the script that the command line names. Signals still have their defaults: nothing is registered
@@ -34,7 +33,7 @@ pub struct Job {
 /// # Errors
 ///
 /// Why there is no script.
-pub fn prepare(args: Args, color: bool) -> Result<Job> {
+pub fn prepare(args: Args, colors: Colors) -> Result<Job> {
     let (source, origin, rest) = read(&args)?;
     let settings = Settings {
         grace: args.grace,
@@ -45,8 +44,9 @@ pub fn prepare(args: Args, color: bool) -> Result<Job> {
         args: rest,
         origin,
         style: report::STYLE,
+        colors,
     };
-    Ok(Job { source, settings, check: args.check, color })
+    Ok(Job { source, settings, check: args.check })
 }
 
 fn read(args: &Args) -> Result<(SourceText, Origin, Vec<OsString>)> {
@@ -93,6 +93,7 @@ impl Job {
     fn run_here(self) -> Status {
         let start = crate::sys::descriptor::working_directory();
         let sources = Sources::new(&start);
+        let color = self.settings.colors.stderr;
         let state = match Interrupts::new().and_then(|interrupts| crate::host::Host::new(self.settings, interrupts)) {
             Ok(state) => state,
             Err(error) => {
@@ -100,7 +101,6 @@ impl Job {
                 return Status::NOT_STARTED;
             }
         };
-        let color = self.color;
         let tell = {
             let sources = sources.clone();
             move |host: &Host, failure: &Failure| {

@@ -41,6 +41,15 @@ impl Style {
     }
 }
 
+/// Where colour is wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Colors {
+    /// On standard output.
+    pub stdout: bool,
+    /// On standard error.
+    pub stderr: bool,
+}
+
 /// Where the script comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Origin {
@@ -71,6 +80,8 @@ pub struct Settings {
     pub origin: Origin,
     /// How stagesh's own lines are dressed.
     pub style: Style,
+    /// Where colour is wanted.
+    pub colors: Colors,
 }
 
 impl Settings {
@@ -90,6 +101,7 @@ impl Default for Settings {
             args: Vec::new(),
             origin: Origin::Argument,
             style: Style::PLAIN,
+            colors: Colors::default(),
         }
     }
 }

@@ -28,6 +28,7 @@ mod processes;
 mod retry;
 mod rhai_facts;
 mod scope;
+mod script_options;
 mod signals;
 mod streams;
 mod terminal;

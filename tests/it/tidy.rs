@@ -18,7 +18,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tempfile", &["sys", "host"]),
     ("globset", &["builtins"]),
     ("sha2", &["builtins"]),
-    ("clap", &["cli"]),
+    ("clap", &["builtins", "cli"]),
     ("colored", &["cli"]),
     ("anyhow", &["cli"]),
     ("annotate_snippets", &["cli"]),

@@ -1,0 +1,241 @@
+//! `options`: the command line of a script, parsed as the script says that it is.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::builder::{Resettable, StyledStr, ValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use rhai::{Array, Dynamic, Map};
+
+use super::error::stopped;
+use super::option_entry::{self, Entry, HELP};
+use super::option_form::{Form, Kind, Value};
+use super::record::Record;
+use super::{Call, Host, Outcome, Room, args, names, output};
+use crate::host::settings::Origin;
+use crate::host::stop::Stop;
+
+/// What a program exits with that was called wrongly.
+const USAGE: u8 = 2;
+
+/// Registers the room.
+pub fn register(room: &mut Room<'_>) {
+    room.add("options", options);
+}
+
+fn options(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+    let host = call.host;
+    let about = args::text("options", call.engine(), &given[0])?;
+    let entries = option_entry::parse(call.engine(), &given[1])?;
+    let mut command = command(host, &about, &entries);
+    let values = match command.try_get_matches_from_mut(&host.settings.args) {
+        Ok(matches) => values(host, &entries, &matches),
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+            let help = command.render_help();
+            let help = if host.settings.colors.stdout { help.ansi().to_string() } else { help.to_string() };
+            output::print(host, help.trim_end())?;
+            return exit(host, 0);
+        }
+        Err(error) => Err(sentence(&error)),
+    };
+    match values {
+        Ok(values) => Ok(Dynamic::from(Record::new("the command line", values))),
+        Err(sentence) => {
+            // The script ends, whoever reads this.
+            let _ = host.eprint(&refusal(&mut command, &sentence, host.settings.colors.stderr));
+            exit(host, USAGE)
+        }
+    }
+}
+
+fn exit(host: &Host, code: u8) -> Outcome {
+    host.stop(Stop::Exit(code));
+    Err(stopped())
+}
+
+/// What a bad command line is answered: a line, and the usage.
+fn refusal(command: &mut Command, sentence: &str, is_colored: bool) -> String {
+    let usage = command.render_usage();
+    if is_colored {
+        let style = command.get_styles().get_error();
+        format!("{style}error:{style:#} {sentence}\n{}\n", usage.ansi())
+    } else {
+        format!("error: {sentence}\n{usage}\n")
+    }
+}
+
+/// What is typed to run the script.
+fn program(host: &Host) -> String {
+    match &host.settings.origin {
+        Origin::File(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        Origin::Argument => "stagesh -e CODE".into(),
+        Origin::Stdin => "stagesh -".into(),
+    }
+}
+
+fn command(host: &Host, about: &str, entries: &[Entry]) -> Command {
+    let is_h = |entry: &Entry| matches!(entry.form, Form::Option { short: Some('h'), .. });
+    // No entry has a name with dashes, so that one may be called `help`.
+    let help = Arg::new("--help").long(HELP).action(ArgAction::Help).help("Print help");
+    let help = if entries.iter().any(is_h) { help } else { help.short('h') };
+    Command::new(program(host))
+        .about(unless_empty(about.into()))
+        .no_binary_name(true)
+        .disable_help_flag(true)
+        // As getopt(3) has it: the last one counts.
+        .args_override_self(true)
+        .args(entries.iter().map(|entry| argument(host, entry)))
+        .arg(help)
+}
+
+/// A text of the help; clap keeps room for an empty one.
+fn unless_empty(text: String) -> Resettable<StyledStr> {
+    Some(text).filter(|text| !text.is_empty()).map(StyledStr::from).into()
+}
+
+/// An entry as clap knows it: clap finds the words, and what they mean is read later, as are variables.
+fn argument(host: &Host, entry: &Entry) -> Arg {
+    let arg = Arg::new(entry.form.key()).help(unless_empty(help(entry)));
+    let arg = match &entry.form {
+        Form::Positional { name, is_optional, is_many } => {
+            let arg = arg.value_name(name.clone()).required(!is_optional);
+            if *is_many { arg.num_args(1..).action(ArgAction::Append) } else { arg }
+        }
+        Form::Option { short, long, word, is_many } => {
+            let arg = match short {
+                Some(letter) => arg.short(*letter),
+                None => arg,
+            };
+            let arg = match long {
+                Some(name) => arg.long(name.clone()),
+                None => arg,
+            };
+            let Some(word) = word else { return arg.action(ArgAction::SetTrue) };
+            let arg = arg.value_name(word.clone()).required(entry.is_required && variable(host, entry).is_none());
+            if *is_many { arg.num_args(1..).action(ArgAction::Append) } else { arg }
+        }
+    };
+    arg.value_parser(ValueParser::os_string()).allow_negative_numbers(matches!(entry.kind, Kind::Int | Kind::Float))
+}
+
+/// What the help says of an entry.
+fn help(entry: &Entry) -> String {
+    let mut parts: Vec<String> = entry.help.iter().filter(|help| !help.is_empty()).cloned().collect();
+    if let Some(fallback) = entry.fallback.as_ref().filter(|fallback| !fallback.is_empty()) {
+        parts.push(format!("[default: {}]", list(fallback)));
+    }
+    parts.extend(entry.env.iter().map(|name| format!("[env: {name}]")));
+    if !entry.choices.is_empty() {
+        parts.push(format!("[possible values: {}]", list(&entry.choices)));
+    }
+    parts.join(" ")
+}
+
+fn list(values: &[Value]) -> String {
+    let shown = |value: &Value| {
+        let text = value.to_string();
+        if text.is_empty() || text.contains(char::is_whitespace) { format!("{text:?}") } else { text }
+    };
+    values.iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+/// The variable of an entry. An empty one counts as none, as a CI server has it for what was not filled in.
+fn variable<'a>(host: &'a Host, entry: &'a Entry) -> Option<(&'a str, OsString)> {
+    let name = entry.env.as_deref()?;
+    let value = host.environment.get(OsStr::new(name))?;
+    (!value.is_empty()).then(|| (name, value.to_owned()))
+}
+
+/// The values by their names, or what is wrong with one.
+fn values(host: &Host, entries: &[Entry], matches: &ArgMatches) -> Result<Map, String> {
+    entries.iter().map(|entry| Ok((entry.form.key().into(), value(host, entry, matches)?))).collect()
+}
+
+fn value(host: &Host, entry: &Entry, matches: &ArgMatches) -> Result<Dynamic, String> {
+    let key = entry.form.key();
+    let variable = variable(host, entry);
+    if let Form::Option { word: None, .. } = entry.form {
+        return match variable {
+            Some((name, value)) if !matches.get_flag(&key) => switch(entry, name, &value).map(Into::into),
+            _ => Ok(matches.get_flag(&key).into()),
+        };
+    }
+    let given = matches.get_many::<OsString>(&key).into_iter().flatten();
+    let mut values = given.map(|word| read(entry, word, None)).collect::<Result<Vec<Value>, String>>()?;
+    if let (true, Some((name, value))) = (values.is_empty(), &variable) {
+        values.push(read(entry, value, Some(name))?);
+    }
+    if values.is_empty() {
+        values = entry.fallback.clone().unwrap_or_default();
+    }
+    Ok(if entry.form.is_many() {
+        values.iter().map(Value::to_dynamic).collect::<Array>().into()
+    } else {
+        values.first().map_or(Dynamic::UNIT, Value::to_dynamic)
+    })
+}
+
+fn read(entry: &Entry, word: &OsStr, variable: Option<&str>) -> Result<Value, String> {
+    let value = entry.kind.read(word);
+    if let Some(value) = value.filter(|value| entry.choices.is_empty() || entry.choices.contains(value)) {
+        return Ok(value);
+    }
+    if entry.choices.is_empty() {
+        return Err(not(entry, entry.kind.described(), word, variable, ""));
+    }
+    let choices: Vec<String> = entry.choices.iter().map(ToString::to_string).collect();
+    let nearest = names::nearest(&word.to_string_lossy(), choices.iter().map(String::as_str));
+    let tip = nearest.map_or_else(String::new, |nearest| format!(" (did you mean `{nearest}`?)"));
+    Err(not(entry, &one_of(&choices), word, variable, &tip))
+}
+
+fn one_of(choices: &[String]) -> String {
+    match choices {
+        [first, .., last] if choices.len() == 2 => format!("{first} or {last}"),
+        choices => format!("{}{}", if choices.len() == 1 { "" } else { "one of " }, choices.join(", ")),
+    }
+}
+
+fn not(entry: &Entry, expected: &str, word: &OsStr, variable: Option<&str>, tip: &str) -> String {
+    let from = variable.map_or_else(String::new, |name| format!(" (the variable {name})"));
+    format!("`{}`: expected {expected}, not {:?}{from}{tip}", entry.spelling, word.to_string_lossy())
+}
+
+/// What a variable makes of a flag.
+fn switch(entry: &Entry, variable: &str, value: &OsStr) -> Result<bool, String> {
+    match value.to_string_lossy().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(not(entry, "true or false", value, Some(variable), "")),
+    }
+}
+
+/// What clap has found wrong, in a line.
+fn sentence(error: &clap::Error) -> String {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let (argument, value) = (text(ContextKind::InvalidArg), text(ContextKind::InvalidValue));
+    match (error.kind(), argument) {
+        (ErrorKind::UnknownArgument, Some(name)) if name.starts_with('-') => {
+            let nearest = text(ContextKind::SuggestedArg);
+            let tip = nearest.map_or_else(String::new, |nearest| format!(" (did you mean `{nearest}`?)"));
+            format!("there is no option `{name}`{tip}")
+        }
+        (ErrorKind::UnknownArgument, Some(extra)) => format!("{extra:?} is one argument too many"),
+        (ErrorKind::TooManyValues, Some(name)) => {
+            format!("`{name}` takes no value, but has {:?}", value.unwrap_or_default())
+        }
+        // Clap calls so what has none.
+        (ErrorKind::InvalidValue | ErrorKind::TooFewValues, Some(name)) => format!("`{name}` needs a value"),
+        (ErrorKind::MissingRequiredArgument, _) => match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::Strings(missing)) => {
+                let are = if missing.len() == 1 { "is" } else { "are" };
+                format!("`{}` {are} missing", missing.join("`, `"))
+            }
+            _ => "an argument is missing".into(),
+        },
+        (kind, _) => kind.to_string(),
+    }
+}
