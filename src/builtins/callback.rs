@@ -17,6 +17,7 @@ use super::command::Command;
 use super::error::Error;
 use super::{Call, Host, Outcome, names, unwind};
 use crate::host::background::Background;
+use crate::host::stages::Label;
 
 /// An entry of the exit stack.
 pub struct Entry {
@@ -26,6 +27,8 @@ pub struct Entry {
     pub name: Option<ImmutableString>,
     /// How long it may take, if the script said.
     pub timeout: Option<Duration>,
+    /// The stage in which it was registered.
+    pub stage: Option<Rc<Label>>,
     /// Where it was registered.
     pub position: Position,
     /// What was in sight where it was registered.
@@ -87,6 +90,7 @@ impl Entry {
             target,
             name: None,
             timeout: None,
+            stage: host.stage(),
             position: context.call_position(),
             surroundings: surroundings(host, context),
             home: None,
@@ -100,9 +104,16 @@ impl Entry {
         matches!(self.target, Target::Function(..))
     }
 
-    /// What reports call it.
+    /// What reports call it: its stage and its name.
     #[must_use]
     pub fn title(&self) -> String {
+        let name = self.name();
+        self.stage.as_ref().map_or_else(|| name.clone(), |stage| format!("{}: {name}", stage.name()))
+    }
+
+    /// What reports call it within its stage.
+    #[must_use]
+    pub fn name(&self) -> String {
         match (&self.name, &self.target) {
             // A report is a line, and no name moves the cursor.
             (Some(name), _) => name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
@@ -184,9 +195,35 @@ fn same(a: &GlobalRuntimeState, b: &GlobalRuntimeState) -> bool {
 ///
 /// The function does not exist or takes another number of arguments; what it raises.
 pub fn call_now(verb: &'static str, call: &Call<'_>, pointer: &FnPtr, args: &[Dynamic]) -> Outcome {
-    match home_of(verb, call.host, call.context, pointer, args.len())? {
-        Some(home) => call_in(&home, call.engine(), pointer, args, call.context.call_position(), call.level()),
-        None => pointer.call_raw(call.context, None, args.to_vec()),
+    Callee::find(verb, call, pointer, args.len())?.call(call, args)
+}
+
+/// A function that a builtin calls now.
+pub struct Callee<'a> {
+    pointer: &'a FnPtr,
+    home: Option<Rc<GlobalRuntimeState>>,
+}
+
+impl<'a> Callee<'a> {
+    /// Finds what a pointer means.
+    ///
+    /// # Errors
+    ///
+    /// The function does not exist or takes another number of arguments.
+    pub fn find(verb: &'static str, call: &Call<'_>, pointer: &'a FnPtr, args: usize) -> Result<Self, Error> {
+        Ok(Self { pointer, home: home_of(verb, call.host, call.context, pointer, args)? })
+    }
+
+    /// Calls it.
+    ///
+    /// # Errors
+    ///
+    /// What it raises.
+    pub fn call(&self, call: &Call<'_>, args: &[Dynamic]) -> Outcome {
+        match &self.home {
+            Some(home) => call_in(home, call.engine(), self.pointer, args, call.context.call_position(), call.level()),
+            None => self.pointer.call_raw(call.context, None, args.to_vec()),
+        }
     }
 }
 

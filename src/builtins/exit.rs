@@ -11,6 +11,8 @@ use super::record::{Record, has_no};
 use super::{Call, Host, Outcome, Room, args, unwind};
 use crate::host::WriteError;
 use crate::host::exit_stack::EntryId;
+use crate::host::outcome::Outcome as Ending;
+use crate::host::stages::HandlerEnd;
 use crate::host::stop::Stop;
 use crate::sys::status::{Status, terminate};
 
@@ -32,7 +34,7 @@ pub fn register(room: &mut Room<'_>) {
     room.add_for("exit", &[TypeId::of::<i64>()], exit);
     room.engine
         .register_type_with_name::<Handler>("Handler")
-        .register_fn("cancel", |handler: &mut Handler| handler.host.stack(|stack| stack.take(handler.id)).is_some())
+        .register_fn("cancel", |handler: &mut Handler| handler.cancel())
         .register_fn("run", |context: NativeCallContext<'_>, handler: &mut Handler| {
             let handler = handler.clone();
             unwind::run_one(&handler.host, &context, handler.id)
@@ -57,6 +59,12 @@ impl Handler {
     fn change(&mut self, change: impl FnOnce(&mut Entry)) -> Self {
         self.host.stack(|stack| stack.get_mut(self.id).map(change));
         self.clone()
+    }
+
+    fn cancel(&self) -> bool {
+        let entry = self.host.stack(|stack| stack.take(self.id));
+        entry.iter().for_each(|entry| unwind::note(&self.host, entry, HandlerEnd::Cancelled));
+        entry.is_some()
     }
 
     fn text(&self) -> String {
@@ -86,7 +94,14 @@ fn atexit(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
 
 fn unregister(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let unwanted = args::function("unregister", call.engine(), &given[0])?;
-    let count = call.host.stack(|stack| stack.remove_where(|entry| entry.calls(call.host, &unwanted)));
+    let is_unwanted = |entry: &Entry| {
+        let is_unwanted = entry.calls(call.host, &unwanted);
+        if is_unwanted {
+            unwind::note(call.host, entry, HandlerEnd::Cancelled);
+        }
+        is_unwanted
+    };
+    let count = call.host.stack(|stack| stack.remove_where(is_unwanted));
     Ok(Dynamic::from(i64::try_from(count).unwrap_or(i64::MAX)))
 }
 
@@ -153,6 +168,6 @@ fn exit_now(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
         }
         _ => code,
     };
-    call.host.end_log(Status::Code(code));
-    terminate(Status::Code(code))
+    call.host.abandon_stages(code);
+    terminate(call.host.conclude(&Ending::Exited(code), Status::Code(code)))
 }

@@ -30,6 +30,7 @@ pub mod record;
 pub mod retry;
 pub mod scope;
 pub mod script_options;
+pub mod stage;
 pub mod standard;
 pub mod temporary;
 pub mod time;
@@ -46,6 +47,9 @@ use rhai::{Dynamic, Engine, EvalAltResult, FuncRegistration, Module, NativeCallC
 
 use callback::Entry;
 use lexical::Lexical;
+
+use crate::host::outcome::Outcome as Ending;
+use crate::sys::status::Status;
 
 /// Why a handler failed.
 #[derive(Clone, Copy)]
@@ -73,6 +77,10 @@ pub struct HandlerFailure<'a> {
 /// Tells the user of a handler that failed. The floors above know how.
 pub type Report = Box<dyn Fn(&Host, &HandlerFailure<'_>)>;
 
+/// Tells the user, and whoever reads the report, of a run that is over, and gives its status: a report that cannot be
+/// written counts. The floors above know how.
+pub type Conclude = Box<dyn Fn(&Host, &Ending, Status) -> Status>;
+
 /// The host as the builtins know it: the state of the run, and what the floors above have told.
 #[derive(Clone)]
 pub struct Host {
@@ -82,6 +90,7 @@ pub struct Host {
 
 struct Told {
     report: Report,
+    conclude: Conclude,
     lexical: Rc<Lexical>,
 }
 
@@ -93,15 +102,21 @@ impl Deref for Host {
 }
 
 impl Host {
-    /// The host of a run, and how to tell of a handler that failed.
+    /// The host of a run, how to tell of a handler that failed, and of the end.
     #[must_use]
-    pub fn new(state: crate::host::Host<Entry>, report: Report) -> Self {
-        Self { state, told: Rc::new(Told { report, lexical: Rc::default() }) }
+    pub fn new(state: crate::host::Host<Entry>, report: Report, conclude: Conclude) -> Self {
+        Self { state, told: Rc::new(Told { report, conclude, lexical: Rc::default() }) }
     }
 
     /// Tells the user of a handler that failed.
     pub fn report(&self, failure: &HandlerFailure<'_>) {
         (self.told.report)(self, failure);
+    }
+
+    /// Tells of a run that has ended so, and gives its status.
+    #[must_use]
+    pub fn conclude(&self, ending: &Ending, status: Status) -> Status {
+        (self.told.conclude)(self, ending, status)
     }
 
     /// What names mean.
@@ -123,6 +138,7 @@ pub fn register(engine: &mut Engine, host: &Host) {
     let mut room = Room { engine, host, modules: BTreeMap::new() };
     exit::register(&mut room);
     scope::register(&mut room);
+    stage::register(&mut room);
     trap::register(&mut room);
     time::register(&mut room);
     output::register(&mut room);

@@ -123,6 +123,7 @@ pub const GLOBAL: &[Name] = &[
     name("sh", 1, 2 + MOST_ARGUMENTS),
     name("shell", 1, 1 + MOST_ARGUMENTS),
     name("sleep", 1, 1),
+    name("stage", 2, 2 + MOST_ARGUMENTS),
     name("start", 1, 2),
     name("succeeds", 1, 2),
     name("time::format", 2, 2),

@@ -11,6 +11,7 @@ use super::{HandlerFailure, Host, Outcome, Why};
 use crate::host::HandlerInfo;
 use crate::host::exit_stack::EntryId;
 use crate::host::outcome::{Blemish, Outcome as Ending};
+use crate::host::stages::HandlerEnd;
 use crate::host::stop::Stop;
 
 /// Calls what is pending and not older than `mark`, newest first, `level` calls deep; what is registered
@@ -24,10 +25,8 @@ pub fn run_down_to(host: &Host, engine: &Engine, level: usize, mark: EntryId, en
 /// Calls one entry as the clean-up does: what it raises is reported, and the rest goes on.
 fn run_entry(host: &Host, engine: &Engine, level: usize, entry: Entry, ending: Option<&Ending>) {
     let (result, stop) = call(host, engine, level, &entry, ending.cloned());
-    if !settle(host, &entry, stop)
-        && let Err(error) = result
-    {
-        tell(host, &entry, Why::Raised(&error));
+    if !settle(host, &entry, stop) {
+        settle_result(host, &entry, &result);
     }
     if entry.is_function() {
         // Dropping a chain of closures recurses, and may be deeper than the stack: the process ends soon.
@@ -41,14 +40,42 @@ fn run_entry(host: &Host, engine: &Engine, level: usize, entry: Entry, ending: O
 ///
 /// Whether it was stopped: what it raised then is only the vehicle.
 fn settle(host: &Host, entry: &Entry, stop: Option<Stop>) -> bool {
-    match stop {
-        Some(Stop::Exit(code)) => host.blemish(Blemish::Exit(code)),
-        Some(Stop::Interrupted) => tell(host, entry, Why::Interrupted),
-        Some(Stop::TimedOut) => tell(host, entry, Why::TimedOut),
+    let end = match stop {
+        Some(Stop::Exit(code)) => {
+            host.blemish(Blemish::Exit(code));
+            if code == 0 { HandlerEnd::Ok } else { HandlerEnd::Exited }
+        }
+        Some(Stop::Interrupted) => {
+            tell(host, entry, Why::Interrupted);
+            HandlerEnd::Interrupted
+        }
+        Some(Stop::TimedOut) => {
+            tell(host, entry, Why::TimedOut);
+            HandlerEnd::TimedOut
+        }
         // The latch of a handler never holds a signal: it is noted.
         Some(Stop::Signal(_)) | None => return false,
-    }
+    };
+    note(host, entry, end);
     true
+}
+
+/// Accounts for what a handler gave that nothing has stopped.
+fn settle_result(host: &Host, entry: &Entry, result: &Outcome) {
+    let end = match result {
+        Ok(_) => HandlerEnd::Ok,
+        Err(error) => {
+            // It is a handler that failed, whatever the script makes of it.
+            tell(host, entry, Why::Raised(error));
+            HandlerEnd::Failed
+        }
+    };
+    note(host, entry, end);
+}
+
+/// Notes for the account of its stage how a handler has ended.
+pub fn note(host: &Host, entry: &Entry, end: HandlerEnd) {
+    host.note_handler(entry.stage.as_deref(), || entry.name(), end);
 }
 
 fn tell(host: &Host, entry: &Entry, why: Why<'_>) {
@@ -69,12 +96,12 @@ pub fn run_one(host: &Host, context: &NativeCallContext<'_>, id: EntryId) -> Out
     let Some(entry) = host.stack(|stack| stack.take(id)) else { return Ok(Dynamic::UNIT) };
     let level = context.global_runtime_state().level;
     let (result, stop) = call(host, context.engine(), level, &entry, host.outcome());
-    let result = if settle(host, &entry, stop) { Ok(Dynamic::UNIT) } else { result };
-    let result = result.map_err(|error| {
-        // It is a handler that failed, whatever the script makes of it.
-        tell(host, &entry, Why::Raised(&error));
-        called_at(error, context.call_position())
-    });
+    let result = if settle(host, &entry, stop) {
+        Ok(Dynamic::UNIT)
+    } else {
+        settle_result(host, &entry, &result);
+        result.map_err(|error| called_at(error, context.call_position()))
+    };
     if host.checkpoint() { Err(super::error::stopped()) } else { result }
 }
 
@@ -90,7 +117,7 @@ fn called_at(error: Box<EvalAltResult>, place: Position) -> Box<EvalAltResult> {
 }
 
 fn call(host: &Host, engine: &Engine, level: usize, entry: &Entry, outcome: Option<Ending>) -> (Outcome, Option<Stop>) {
-    host.enter(HandlerInfo { name: entry.title(), timeout: entry.timeout, outcome });
+    host.enter(HandlerInfo { name: entry.title(), timeout: entry.timeout, stage: entry.stage.clone(), outcome });
     let result = entry.call(host, engine, level);
     // What it printed is its own: flushed before the next one runs.
     let _ = host.flush();

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum};
@@ -54,6 +55,10 @@ pub struct Args {
     /// Limit for each exit handler that has none of its own [default: none]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub handler_timeout: Option<Duration>,
+
+    /// Write the stages and their clean-up to FILE as JSON
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
 
     /// Die by the signal that ended the run
     #[arg(long)]

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod report;
 pub mod run;
+pub mod stages;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;

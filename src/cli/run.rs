@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use super::args::Args;
-use super::report;
+use super::{report, stages};
 use crate::builtins::{HandlerFailure, Host, Why, unwind};
 use crate::engine::check::{self, Finding, Level};
 use crate::engine::failure::{self, Failure};
@@ -15,7 +15,8 @@ use crate::engine::source::{ARGUMENT, STDIN, SourceText, Sources};
 use crate::engine::{Interpreter, Loaded, limits};
 use crate::host::outcome::Reraise;
 use crate::host::output::write_stderr;
-use crate::host::settings::{Colors, Origin, Settings};
+use crate::host::settings::{Colors, Groups, Origin, Settings};
+use crate::sys::descriptor::{Which, is_read_elsewhere};
 use crate::sys::interrupts::{Interrupts, block_all};
 use crate::sys::process::THREAD;
 use crate::sys::status::Status;
@@ -35,6 +36,8 @@ pub struct Job {
 /// Why there is no script.
 pub fn prepare(args: Args, colors: Colors) -> Result<Job> {
     let (source, origin, rest) = read(&args)?;
+    let report = args.report.map(|path| std::path::absolute(&path).context("--report"));
+    let groups = groups();
     let settings = Settings {
         grace: args.grace,
         handler_timeout: args.handler_timeout,
@@ -45,8 +48,29 @@ pub fn prepare(args: Args, colors: Colors) -> Result<Job> {
         origin,
         style: report::STYLE,
         colors,
+        groups,
+        live: !args.quiet && groups == Groups::None && is_for_live_line(),
+        report: report.transpose()?,
     };
     Ok(Job { source, settings, check: args.check })
+}
+
+/// The service that runs this, as far as it folds output.
+fn groups() -> Groups {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    // Source: the lists of predefined variables of each service.
+    [("GITHUB_ACTIONS", Groups::GitHub), ("GITLAB_CI", Groups::GitLab), ("TF_BUILD", Groups::Azure)]
+        .into_iter()
+        .find(|(name, _)| is_set(name))
+        .map_or(Groups::None, |(_, groups)| groups)
+}
+
+/// Whether a line can be written again and again: not where what reads standard output may write to the same
+/// terminal, as `| tee` does.
+fn is_for_live_line() -> bool {
+    std::io::stderr().is_terminal()
+        && std::env::var_os("TERM").is_some_and(|value| value != "dumb")
+        && !is_read_elsewhere(Which::Stdout.own())
 }
 
 fn read(args: &Args) -> Result<(SourceText, Origin, Vec<OsString>)> {
@@ -122,7 +146,7 @@ impl Job {
                 tell(host, &described.in_handler(failure.title, Some(source), failure.position));
             }
         };
-        let host = Host::new(state, Box::new(of_handler));
+        let host = Host::new(state, Box::new(of_handler), Box::new(stages::conclude));
         let interpreter = Interpreter::new(host.clone(), sources);
         let status = match interpreter.load(&self.source) {
             Err(failure) => {
@@ -132,7 +156,7 @@ impl Job {
             Ok(script) if self.check => check_only(&interpreter, &script, color),
             Ok(script) => {
                 let outcome = interpreter.evaluate(&script, &|failure| tell(&host, failure));
-                let status = interpreter.unwind(&outcome);
+                let status = host.conclude(&outcome, interpreter.unwind(&outcome));
                 std::mem::forget(script);
                 status
             }

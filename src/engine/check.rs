@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use rhai::{AST, Expr, FnAccess, FnCallExpr, Position};
+use rhai::{AST, Expr, FnAccess, Position};
 
 use super::failure::{self, Failure, Frame};
 use super::run::{Interpreter, Loaded};
@@ -100,6 +100,9 @@ struct ImportSite {
     /// Every run that comes so far imports it, and nothing that ran before can have made its file.
     is_certain: bool,
 }
+
+/// The builtins that call a function with the arguments that follow it, and its place among theirs.
+const TAKE_FUNCTION: [(&str, usize); 3] = [("atexit", 0), ("scope", 0), ("stage", 1)];
 
 /// Calls after which the files are still what they were.
 const MAKES_NO_FILE: [&str; 6] = ["print", "debug", "eprint", "atexit", "trap", "args"];
@@ -392,10 +395,10 @@ impl Checker<'_> {
     }
 
     /// A handler that is a function's bare name: what `atexit` would refuse.
-    fn handler(&mut self, verb: &'static str, call: &FnCallExpr, spot: Spot<'_>) {
-        let Some(Expr::Variable(parts, _, position)) = call.args.first() else { return };
+    fn handler(&mut self, verb: &'static str, args: &[Expr], spot: Spot<'_>) {
+        let [Expr::Variable(parts, _, position), arguments @ ..] = args else { return };
         let name = parts.1.as_str();
-        let given = call.args.len() - 1;
+        let given = arguments.len();
         if let [module] = &*syntax::path_of(&parts.2)
             && self.modules(module).is_some_and(|modules| modules.is_empty())
             && let Some(known) = names::find(&format!("{module}::{name}"))
@@ -461,8 +464,8 @@ impl Visitor for Checker<'_> {
             [alias] => return self.module_call(alias, site),
             _ => return,
         }
-        if let Some(verb) = ["atexit", "scope"].into_iter().find(|verb| *verb == name) {
-            self.handler(verb, site.call, site.spot);
+        if let Some((verb, at)) = TAKE_FUNCTION.into_iter().find(|(verb, _)| *verb == name) {
+            self.handler(verb, site.call.args.get(at..).unwrap_or_default(), site.spot);
         }
         let takes = self.counts(name);
         if takes.contains(&count) || self.text.facts.asked.contains(name) {

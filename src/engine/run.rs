@@ -174,7 +174,6 @@ impl Interpreter {
             self.host.release_held();
             self.host.drain();
         }
-        self.host.end_log(status);
         status
     }
 }

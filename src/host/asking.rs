@@ -83,6 +83,8 @@ impl<H> State<H> {
         }
         // Whoever resumes a job may have changed the terminal.
         self.interrupts().watch_resumption()?;
+        // The line that shows which stages run would be written into the question.
+        let _alone = self.output.leave_terminal();
         let hush = (echo == Echo::Off).then(|| self.hush(&terminal)).transpose()?;
         self.has_asked.set(true);
         let answer = match self.put(&terminal, question) {

@@ -14,6 +14,7 @@ use super::carrier::Carrier;
 use super::ending::{Ending, Step};
 use super::exit_stack::EntryId;
 use super::family::Kin;
+use super::output::LeftAlone;
 use super::plan::{Fate, Plan, Source, how};
 use super::running::Unstarted;
 use super::streams::Streams;
@@ -56,6 +57,8 @@ pub struct Background {
     /// Those of its descendants that were seen.
     seen: RefCell<HashSet<(i32, Ticks)>>,
     has_input: bool,
+    /// Kept while it may write to the terminal.
+    terminal: RefCell<Option<LeftAlone>>,
     /// How much of its output `read_line` has given.
     pub(super) read: Cell<usize>,
 }
@@ -173,6 +176,7 @@ impl<H> State<H> {
         let has_input = plan.stdin == Source::Pipe;
         let deadline = plan.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let (streams, ends) = Streams::open(plan, &self.log, &|path, access| self.open(path, access, deadline))?;
+        let left = plan.uses_terminal().then(|| self.output.leave_terminal());
         let started = Instant::now();
         let child = self.spawn(plan, ends, true)?;
         let pid = child.pid();
@@ -201,6 +205,7 @@ impl<H> State<H> {
             sent: RefCell::default(),
             seen: RefCell::default(),
             has_input,
+            terminal: RefCell::new(left),
             read: Cell::new(0),
             plan: plan.clone(),
         });
@@ -319,6 +324,9 @@ impl<H> State<H> {
     }
 
     fn drop_entry(&self, process: &Background) {
+        if !process.is_running() {
+            process.terminal.take();
+        }
         if let Some(id) = process.entry.take() {
             let entry = self.stack.borrow_mut().take(id);
             drop(entry);

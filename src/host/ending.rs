@@ -85,16 +85,17 @@ impl Ending {
 }
 
 impl<H> State<H> {
-    /// An ending by the signal that stops what runs.
+    /// An ending by what stops what runs: a signal, or a limit.
     pub(super) fn ending_by_stop(&self, grace: Duration) -> Ending {
         let (signal, sender) = match (self.top_stop(), self.ended_by()) {
             (Some(Stop::Signal(_)), Some(ended_by)) => ended_by,
             _ => (Signal::TERM, Sender::Process),
         };
-        // A second INT or QUIT ends the wait; in a handler it is the second already.
-        let is_second = self.in_handler() || is_of_impatience(signal);
         let mut ending = self.ending(signal, grace);
-        ending.patience = Patience::Until(self.impatience() + if is_second { 1 } else { 2 });
+        if matches!(self.top_stop(), Some(Stop::Signal(_))) {
+            // A second INT or QUIT ends the wait.
+            ending.patience = Patience::Until(self.impatience() + if is_of_impatience(signal) { 1 } else { 2 });
+        }
         // Of a hangup the kernel tells the leader of the session alone; a clock is the kernel, too.
         ending.is_of_terminal = sender == Sender::Kernel
             && match signal {

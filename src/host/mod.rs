@@ -2,7 +2,8 @@
 //!
 //! What runs is a stack of frames: the script at the bottom, and above it the handler that runs, if one
 //! does. A handler that calls `scope`, or `h.run()`, has another handler above it. Each frame has a latch
-//! of its own; the one on top decides whether the next operation is allowed.
+//! of its own, and one for each stage in it that has a limit; those on top decide whether the next operation is
+//! allowed.
 
 pub mod asking;
 pub mod background;
@@ -15,6 +16,7 @@ pub mod environment;
 pub mod exit_stack;
 mod family;
 pub mod files;
+mod live;
 pub mod locks;
 pub mod log;
 mod mask;
@@ -22,8 +24,10 @@ pub mod outcome;
 pub mod output;
 pub mod plan;
 mod reachable;
+mod report;
 pub mod running;
 pub mod settings;
+pub mod stages;
 pub mod stop;
 mod strangers;
 pub mod streams;
@@ -31,7 +35,7 @@ pub mod traps;
 mod writing;
 
 use std::cell::{Cell, RefCell};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::ops::Deref;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -50,6 +54,7 @@ use log::{Level, Log};
 use outcome::{Blemish, Outcome};
 use output::{Fault, Output};
 use settings::Settings;
+use stages::{Label, Open, Stages};
 use stop::{Phase, Stop};
 use traps::Traps;
 
@@ -70,6 +75,8 @@ pub struct HandlerInfo {
     pub name: String,
     /// How long it may run.
     pub timeout: Option<Duration>,
+    /// The stage in which it was registered.
+    pub stage: Option<Rc<Label>>,
     /// Why the run, or the scope that it belongs to, ends.
     pub outcome: Option<Outcome>,
 }
@@ -88,6 +95,19 @@ struct Frame {
     /// `None` for the script.
     handler: Option<HandlerFrame>,
     stop: Option<Stop>,
+    /// The stages that run in it, the innermost last.
+    stages: Vec<Open>,
+}
+
+impl Frame {
+    fn new(handler: Option<HandlerFrame>) -> Self {
+        Self { handler, stop: None, stages: Vec::new() }
+    }
+
+    /// What stops what runs in it.
+    fn stop(&self) -> Option<Stop> {
+        self.stop.or_else(|| self.stages.iter().any(Open::is_over).then_some(Stop::TimedOut))
+    }
 }
 
 /// The state of a run. `H` is what the exit stack holds.
@@ -104,6 +124,7 @@ pub struct State<H> {
     operations: Cell<u32>,
     phase: Cell<Phase>,
     stack: RefCell<ExitStack<H>>,
+    stages: RefCell<Stages>,
     blemishes: RefCell<Vec<Blemish>>,
     traps: RefCell<Traps>,
     /// The signal that ended the script, and who sent it.
@@ -183,7 +204,7 @@ impl<H> Host<H> {
         }
         interrupts.unblock_all();
         let directory = crate::sys::descriptor::working_directory();
-        let output = Output::new();
+        let output = Output::new(settings.live.then_some(settings.style.name));
         let level = if settings.quiet { Level::Warn } else { Level::Info };
         let log = Arc::new(Log::new(output.for_log(), settings.style, level));
         Ok(Self(Rc::new(State {
@@ -191,11 +212,12 @@ impl<H> Host<H> {
             output,
             log,
             interrupts,
-            frames: RefCell::new(vec![Frame { handler: None, stop: None }]),
+            frames: RefCell::new(vec![Frame::new(None)]),
             attention: Cell::new(false),
             operations: Cell::new(0),
             phase: Cell::new(Phase::Running),
             stack: RefCell::default(),
+            stages: RefCell::default(),
             blemishes: RefCell::default(),
             traps: RefCell::new(traps),
             ended_by: Cell::new(None),
@@ -262,7 +284,7 @@ impl<H> State<H> {
     /// The stop that is latched for what runs.
     #[must_use]
     pub fn top_stop(&self) -> Option<Stop> {
-        self.frames.borrow().last().and_then(|frame| frame.stop)
+        self.frames.borrow().last().and_then(Frame::stop)
     }
 
     /// Moves what has come into the latches. Handlers run in this thread, so that the flag tells of all that was
@@ -366,7 +388,8 @@ impl<H> State<H> {
         self.interrupts.be_prompt(self.background.borrow().iter().any(|process| process.is_running()));
         let has_clock = self.background_alarm().is_some();
         let frames = self.frames.borrow();
-        let is_of_frame = frames.len() > 1 || frames.last().is_some_and(|frame| frame.stop.is_some());
+        let has_more = |frame: &Frame| frame.stop.is_some() || frame.stages.iter().any(Open::has_limit);
+        let is_of_frame = frames.len() > 1 || frames.last().is_some_and(has_more);
         self.attention.set(is_of_frame || has_clock);
     }
 
@@ -375,10 +398,12 @@ impl<H> State<H> {
             self.look_after();
         }
         let mut frames = self.frames.borrow_mut();
-        if frames.len() < 2 {
+        if frames.len() < 2 && frames.iter().all(|frame| frame.stages.is_empty()) {
             return;
         }
         let now = Instant::now();
+        // A handler above a stage that is late is not cut short: the latch waits.
+        frames.iter_mut().flat_map(|frame| &mut frame.stages).for_each(|stage| stage.look_at_clock(now));
         let is_late = |frame: &Frame| {
             let deadline = frame.handler.as_ref().and_then(|handler| handler.deadline);
             frame.stop.is_none() && deadline.is_some_and(|deadline| now >= deadline)
@@ -404,12 +429,13 @@ impl<H> State<H> {
     /// The next time that the clock has something to say.
     fn alarm(&self) -> Option<Instant> {
         let frames = self.frames.borrow();
+        let of_stages = frames.iter().flat_map(|frame| &frame.stages).filter_map(Open::deadline);
         let times = frames.iter().filter_map(|frame| {
             let handler = frame.handler.as_ref()?;
             // A latched stop makes the deadline old news.
             [handler.deadline.filter(|_| frame.stop.is_none()), handler.mention].into_iter().flatten().min()
         });
-        times.chain(self.background_alarm()).min()
+        times.chain(of_stages).chain(self.background_alarm()).min()
     }
 }
 
@@ -468,6 +494,8 @@ impl<H> State<H> {
     ///
     /// As poll(2).
     pub fn wait_readable(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+        // Its reader writes, too: what a user types is echoed.
+        let _left = fd.is_terminal().then(|| self.output.leave_terminal());
         loop {
             if self.stopped() {
                 return Ok(false);
@@ -521,7 +549,7 @@ impl<H> State<H> {
         let started = Instant::now();
         let deadline = info.timeout.or(self.settings.handler_timeout).and_then(|limit| started.checked_add(limit));
         let handler = HandlerFrame { info, deadline, mention: Some(started + LONG), started };
-        self.frames.borrow_mut().push(Frame { handler: Some(handler), stop: None });
+        self.frames.borrow_mut().push(Frame::new(Some(handler)));
         self.refresh_attention();
     }
 

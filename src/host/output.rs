@@ -3,6 +3,8 @@
 //! Output is collected and written when something else is about to be seen: see [`Output::print`]. A
 //! thread writes what is left after a tenth of a second, so that a reader never waits longer for a line,
 //! whatever the script does. It is started by the first line that has to wait.
+//!
+//! On a terminal a line may show which stages run (`live.rs`): it is taken away before anything is written.
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal};
@@ -11,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::live::Live;
 use crate::sys::descriptor::{self, Which};
 use crate::sys::interrupts::{Waker, with_all_blocked};
 use crate::sys::quiet_write;
@@ -23,6 +26,9 @@ const FULL: usize = 64 * 1024;
 
 /// What a pipe that polls as writable takes without blocking, unless another process fills it in between. Source: POSIX `PIPE_BUF` on Linux.
 const CHUNK: usize = 4096;
+
+/// What is written to so that it never blocks, where there is such a thing, once it was asked for.
+pub(super) type Unblocked = Option<Option<OwnedFd>>;
 
 /// Why output did not reach its reader.
 #[derive(Debug)]
@@ -43,7 +49,7 @@ impl Fault {
 }
 
 /// What waits to be written on a stream.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     buffer: Vec<u8>,
     /// When the oldest line in the buffer was printed.
@@ -55,12 +61,11 @@ struct State {
     fault: Option<Fault>,
     /// The reader went away: what comes now is dropped.
     is_closed: bool,
-    /// What is written to so that it never blocks, where there is such a thing, once it was asked for.
-    unblocked: Option<Option<OwnedFd>>,
+    unblocked: Unblocked,
 }
 
 /// The streams, for every thread that writes. What is added at once stays together.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Outlet {
     stdout: Mutex<State>,
     stderr: Mutex<State>,
@@ -68,6 +73,8 @@ pub struct Outlet {
     filled: Condvar,
     /// Whether a fault of standard output is that its reader went away.
     was_closed: AtomicBool,
+    /// The line that shows which stages run, where there is one.
+    live: Option<Live>,
 }
 
 impl Outlet {
@@ -122,7 +129,7 @@ impl Outlet {
 
     /// That of standard error is no matter: there is nowhere left to say so.
     fn drain_or_keep_fault(&self, which: Which, state: &mut State) -> bool {
-        match drain(which, state) {
+        match drain(which, state, self.live.as_ref()) {
             Ok(is_all) => is_all,
             Err(fault) => {
                 if which == Which::Stdout {
@@ -144,13 +151,49 @@ pub struct Output {
     outlet: Arc<Outlet>,
     terminal: bool,
     thread: Cell<bool>,
+    live_thread: Cell<bool>,
+}
+
+/// For as long as it lives, the terminal is somebody else's.
+#[derive(Debug)]
+pub(super) struct LeftAlone(Arc<Outlet>);
+
+impl Drop for LeftAlone {
+    fn drop(&mut self) {
+        self.0.live.iter().for_each(Live::resume);
+    }
 }
 
 impl Output {
-    /// Those of the process.
+    /// Those of the process. With `dress`, which dresses its first word, a line on the terminal shows which stages run.
     #[must_use]
-    pub fn new() -> Self {
-        Self { outlet: Arc::default(), terminal: io::stdout().is_terminal(), thread: Cell::new(false) }
+    pub fn new(dress: Option<fn(&str) -> String>) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let outlet = Outlet { live: dress.map(|dress| Live::new(dress, terminal)), ..Outlet::default() };
+        Self { outlet: outlet.into(), terminal, thread: Cell::new(false), live_thread: Cell::new(false) }
+    }
+
+    /// From now on a stage runs, in those that do.
+    pub(super) fn show_stage(&self, name: &str) {
+        let Some(live) = &self.outlet.live else { return };
+        live.push(name);
+        if !self.live_thread.replace(true) {
+            let outlet = Arc::clone(&self.outlet);
+            let thread = std::thread::Builder::new().name("live".into());
+            // Without the thread there is no line.
+            let _ = with_all_blocked(|| thread.spawn(move || outlet.live.iter().for_each(Live::keep)));
+        }
+    }
+
+    /// The innermost stage has ended.
+    pub(super) fn hide_stage(&self) {
+        self.outlet.live.iter().for_each(Live::pop);
+    }
+
+    /// Leaves the terminal to somebody who writes to it or reads it.
+    pub(super) fn leave_terminal(&self) -> LeftAlone {
+        self.outlet.live.iter().for_each(Live::pause);
+        LeftAlone(Arc::clone(&self.outlet))
     }
 
     /// Collects a line.
@@ -245,7 +288,7 @@ impl Output {
         if let Some(fault) = state.fault.take() {
             return Err(fault);
         }
-        drain(Which::Stdout, &mut state)
+        drain(Which::Stdout, &mut state, self.outlet.live.as_ref())
     }
 
     /// Keeps a fault for the next who asks.
@@ -257,12 +300,6 @@ impl Output {
     pub fn take_closed(&self) -> bool {
         self.outlet.was_closed.swap(false, Ordering::SeqCst)
             && self.outlet.lock(Which::Stdout).fault.take_if(|fault| matches!(fault, Fault::Closed)).is_some()
-    }
-}
-
-impl Default for Output {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -281,20 +318,27 @@ impl Passage {
     }
 }
 
+/// Writes what can be written without blocking.
+pub(super) fn write_now(which: Which, unblocked: &mut Unblocked, bytes: &[u8]) -> io::Result<usize> {
+    match unblocked.get_or_insert_with(|| descriptor::unblocked(which)) {
+        Some(own) => quiet_write::write(own, bytes),
+        None if descriptor::is_writable(which.own()) => {
+            quiet_write::write(which.own(), &bytes[..bytes.len().min(CHUNK)])
+        }
+        None => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
+
 /// Writes from the buffer for as long as that does not block.
-fn drain(which: Which, state: &mut State) -> Result<bool, Fault> {
+fn drain(which: Which, state: &mut State, live: Option<&Live>) -> Result<bool, Fault> {
+    let mut line = live.filter(|_| !state.buffer.is_empty()).and_then(|live| live.beside(which));
+    if let Some(line) = &mut line {
+        line.make_way(&mut state.buffer);
+    }
     let mut written = 0;
     let mut result = Ok(true);
     while written < state.buffer.len() {
-        let rest = &state.buffer[written..];
-        let count = match state.unblocked.get_or_insert_with(|| descriptor::unblocked(which)) {
-            Some(own) => quiet_write::write(own, rest),
-            None if descriptor::is_writable(which.own()) => {
-                quiet_write::write(which.own(), &rest[..rest.len().min(CHUNK)])
-            }
-            None => Err(io::ErrorKind::WouldBlock.into()),
-        };
-        match count {
+        match write_now(which, &mut state.unblocked, &state.buffer[written..]) {
             Ok(count) => written += count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 result = Ok(false);
@@ -307,6 +351,9 @@ fn drain(which: Which, state: &mut State) -> Result<bool, Fault> {
                 written = state.buffer.len();
             }
         }
+    }
+    if line.is_some_and(|mut line| line.has_written(&state.buffer[..written])) {
+        live.iter().for_each(|live| live.nudge());
     }
     if written > 0 {
         state.buffer.drain(..written);
@@ -330,7 +377,7 @@ fn flush_late(outlet: &Outlet, waker: &Waker) {
             state = outlet.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
             continue;
         }
-        match drain(Which::Stdout, &mut state) {
+        match drain(Which::Stdout, &mut state, outlet.live.as_ref()) {
             Ok(true) => {}
             // The reader is slow: wait for it without the lock, so that the script can go on printing.
             Ok(false) => {
@@ -350,7 +397,7 @@ fn flush_late(outlet: &Outlet, waker: &Waker) {
 pub fn write_stderr(line: &str) {
     let mut state = State { buffer: line.into(), ..State::default() };
     // What cannot be said is no matter.
-    while let Ok(false) = drain(Which::Stderr, &mut state) {
+    while let Ok(false) = drain(Which::Stderr, &mut state, None) {
         descriptor::wait_writable(Which::Stderr.own());
     }
 }

@@ -134,6 +134,12 @@ impl Plan {
         self.name.as_deref().unwrap_or(&self.command)
     }
 
+    /// Whether it writes to the terminal of the host by itself, or reads it, if there is one.
+    pub(super) fn uses_terminal(&self) -> bool {
+        let is_its_own = |sink: &Sink| *sink == Sink::Inherit && self.name.is_none() && !self.quiet;
+        self.group == Group::Shared || is_its_own(&self.stdout) || is_its_own(&self.stderr)
+    }
+
     /// Whether a command that has ended so has done what it should.
     #[must_use]
     pub fn is_ok(&self, ended: Ended, fate: Fate) -> bool {

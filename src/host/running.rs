@@ -89,6 +89,7 @@ impl<H> State<H> {
         let deadline = plan.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let (mut streams, ends) = Streams::open(plan, &self.log, &|path, access| self.open(path, access, deadline))?;
         let terminal = if plan.group == Group::Shared { Terminal::now() } else { None };
+        let _left = plan.uses_terminal().then(|| self.output.leave_terminal());
         let before = self.adopted();
         let started = Instant::now();
         let mut child = self.spawn(plan, ends, self.in_handler())?;

@@ -50,6 +50,19 @@ pub struct Colors {
     pub stderr: bool,
 }
 
+/// What folds the output of a stage in the log of a service.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Groups {
+    /// Nothing.
+    None,
+    /// GitHub Actions.
+    GitHub,
+    /// GitLab CI.
+    GitLab,
+    /// Azure Pipelines.
+    Azure,
+}
+
 /// Where the script comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Origin {
@@ -82,6 +95,12 @@ pub struct Settings {
     pub style: Style,
     /// Where colour is wanted.
     pub colors: Colors,
+    /// What folds the output of a stage.
+    pub groups: Groups,
+    /// Whether a line on the terminal shows which stages run.
+    pub live: bool,
+    /// Where the stages and their clean-up are to be reported: an absolute path.
+    pub report: Option<PathBuf>,
 }
 
 impl Settings {
@@ -102,6 +121,9 @@ impl Default for Settings {
             origin: Origin::Argument,
             style: Style::PLAIN,
             colors: Colors::default(),
+            groups: Groups::None,
+            live: false,
+            report: None,
         }
     }
 }

@@ -105,6 +105,13 @@ impl Directory {
     }
 }
 
+/// Whether what is written is read by another process: a pipe or a socket.
+#[must_use]
+pub fn is_read_elsewhere(fd: BorrowedFd<'_>) -> bool {
+    let kind = fstat(fd).map(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT);
+    kind.is_ok_and(|kind| kind == SFlag::S_IFIFO || kind == SFlag::S_IFSOCK)
+}
+
 /// The name of the working directory; of one that was removed, the name that it had. Source: proc(5), `/proc/pid/cwd`.
 #[must_use]
 pub fn working_directory() -> PathBuf {

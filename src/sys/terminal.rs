@@ -99,7 +99,7 @@ impl Terminal {
     /// its own process group, and it may read.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        nix::unistd::tcgetpgrp(&self.file).is_ok_and(|group| group == nix::unistd::getpgrp())
+        is_foreground(self.file.as_fd())
     }
 
     /// What a byte means that a hushed terminal has passed on. Source: termios(3).
@@ -163,4 +163,18 @@ const PATH: &str = "/dev/tty";
 #[must_use]
 pub fn is_there() -> bool {
     File::open(PATH).is_ok()
+}
+
+/// Whether this process is in the foreground of the terminal, which is its own: a Ctrl-C there reaches it and what
+/// it starts in its own process group. Source: tcgetpgrp(3).
+#[must_use]
+pub fn is_foreground(terminal: BorrowedFd<'_>) -> bool {
+    nix::unistd::tcgetpgrp(terminal).is_ok_and(|group| group == nix::unistd::getpgrp())
+}
+
+/// How many columns the terminal has, if it says so. Source: `TIOCGWINSZ`, ioctl_tty(2).
+#[must_use]
+pub fn width(terminal: BorrowedFd<'_>) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }

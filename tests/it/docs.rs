@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use stagesh::builtins::names;
 
-use crate::harness::{Place, root, stagesh};
+use crate::harness::{CHANGES_OUTPUT, Place, root, stagesh, without_times};
 
 /// A fenced block of a page.
 struct Block {
@@ -47,7 +47,11 @@ fn read(page: &str) -> String {
 fn shown(place: &Place, command: &str) -> String {
     let bin = std::path::Path::new(stagesh()).parent().expect("it is in a directory");
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").expect("there is a PATH"));
-    let output = Command::new("sh")
+    let mut shell = Command::new("sh");
+    for name in CHANGES_OUTPUT {
+        shell.env_remove(name);
+    }
+    let output = shell
         .args(["-c", &format!("exec 2>&1\n{command}")])
         .env("PATH", path)
         .current_dir(place.path())
@@ -85,7 +89,7 @@ fn run_examples(page: &str) -> usize {
             }
             _ => continue,
         };
-        let seen = shown(&place, &command);
+        let (seen, expected) = (without_times(&shown(&place, &command)), without_times(&expected));
         assert!(seen == expected, "{}\n--- expected\n{expected}--- shown\n{seen}---", block.place);
         count += 1;
     }

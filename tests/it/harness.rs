@@ -20,6 +20,9 @@ use nix::unistd::Pid;
 /// A wait that takes longer than this has failed: far more than a loaded machine needs.
 pub(crate) const WATCHDOG: Duration = Duration::from_secs(60);
 
+/// Variables of the machine that runs the tests which change what stagesh says.
+pub(crate) const CHANGES_OUTPUT: [&str; 4] = ["NO_COLOR", "GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD"];
+
 /// The binary under test: that of this build, or another by its absolute path in `STAGESH_BINARY`.
 pub(crate) fn stagesh() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
@@ -93,7 +96,10 @@ impl Run {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.words[0]);
-        command.args(&self.words[1..]).env_remove("NO_COLOR");
+        command.args(&self.words[1..]);
+        for name in CHANGES_OUTPUT {
+            command.env_remove(name);
+        }
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
@@ -532,4 +538,17 @@ pub(crate) fn expect_gone(pids: &[i32]) {
 /// The root of the project.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A text in which the times that stages took are `T s`, whatever the machine does meanwhile.
+pub(crate) fn without_times(text: &str) -> String {
+    let mut shown = String::new();
+    for word in text.split_inclusive(' ') {
+        let number = word.trim_end();
+        let is_time = number.split_once('.').is_some_and(|(whole, tenth)| {
+            !whole.is_empty() && tenth.len() == 1 && (whole.to_string() + tenth).bytes().all(|c| c.is_ascii_digit())
+        });
+        shown.push_str(if is_time { "T " } else { word });
+    }
+    shown
 }

@@ -30,6 +30,7 @@ mod rhai_facts;
 mod scope;
 mod script_options;
 mod signals;
+mod stage;
 mod streams;
 mod terminal;
 mod tidy;

@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use pty_process::blocking::{Command, Pty, open};
 
-use crate::harness::{Collected, Place, WATCHDOG, expect_gone, stagesh, watch};
+use crate::harness::{CHANGES_OUTPUT, Collected, Place, WATCHDOG, expect_gone, stagesh, watch};
 
 pub(crate) const CTRL_C: &[u8] = b"\x03";
 const CTRL_BACKSLASH: &[u8] = b"\x1c";
@@ -21,13 +21,14 @@ const CTRL_BACKSLASH: &[u8] = b"\x1c";
 pub(crate) struct Terminal {
     keys: Arc<Pty>,
     screen: Collected,
-    child: Child,
+    pub(crate) child: Child,
     ended: Receiver<()>,
 }
 
 impl Terminal {
     pub(crate) fn run(words: &[&str]) -> Self {
-        Self::of(Command::new(stagesh()).args(words).env_remove("NO_COLOR"))
+        let command = Command::new(stagesh()).args(words);
+        Self::of(CHANGES_OUTPUT.into_iter().fold(command, |command, name| command.env_remove(name)))
     }
 
     pub(crate) fn of(command: Command) -> Self {

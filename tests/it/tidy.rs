@@ -23,9 +23,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("anyhow", &["cli"]),
     ("annotate_snippets", &["cli"]),
     ("strsim", &["builtins"]),
-    ("serde_json", &["builtins"]),
+    ("serde_json", &["builtins", "cli"]),
     ("toml", &["builtins"]),
     ("jiff", &["sys", "builtins"]),
+    ("unicode_width", &["host", "cli"]),
 ];
 
 /// A file longer than this holds more than one idea.
