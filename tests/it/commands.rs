@@ -325,6 +325,7 @@ fn a_grace_period_may_be_as_long_as_there_are_numbers() {
 fn the_first_int_after_another_signal_does_not_end_the_grace_period() {
     let mut live =
         code("sh(\"trap '' INT; trap 'echo told' TERM; echo ready; i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; echo end\");")
+            .options(&["--grace", "60"])
             .start();
     live.wait_for("ready").signal(Signal::SIGTERM);
     live.wait_for("told").signal(Signal::SIGINT);

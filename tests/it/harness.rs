@@ -292,6 +292,14 @@ impl Live {
         self
     }
 
+    /// Waits until its standard error has the text, and gives the process number before it.
+    pub(crate) fn wait_for_error_after_pid(&mut self, text: &str) -> i32 {
+        self.wait_for_error(text);
+        let seen = self.err.text();
+        let number = seen.split_once(text).and_then(|(before, _)| before.split_whitespace().last()).unwrap_or_default();
+        number.parse().unwrap_or_else(|_| panic!("{number:?} is no process number"))
+    }
+
     /// Waits until it catches the signal: from then on it is not killed by it.
     pub(crate) fn wait_until_caught(&mut self, signal: Signal) -> &mut Self {
         let deadline = Instant::now() + WATCHDOG;

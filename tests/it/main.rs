@@ -7,6 +7,7 @@ mod atexit;
 mod background;
 mod build_script;
 mod check;
+mod ci_script;
 mod commands;
 mod data;
 mod diagnostics;
