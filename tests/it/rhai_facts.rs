@@ -42,6 +42,17 @@ fn an_error_in_a_comparator_vanishes() {
 }
 
 #[test]
+fn an_error_of_a_native_function_of_a_module_has_no_place() {
+    let fail = || -> Result<(), Box<EvalAltResult>> { Err("failed".into()) };
+    let mut module = rhai::Module::new();
+    module.set_native_fn("fail", fail);
+    let mut engine = engine();
+    engine.register_static_module("module_of_ours", module.into()).register_fn("fail", fail);
+    let place = |script: &str| engine.run(script).expect_err("it fails").position();
+    assert!(place("module_of_ours::fail();").is_none() && !place("fail();").is_none());
+}
+
+#[test]
 fn json_is_evaluated() {
     assert_eq!(engine().eval::<i64>("parse_json(`{\"a\": abs(-3)}`).a").expect("it is code"), 3);
 }
