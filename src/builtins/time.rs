@@ -76,7 +76,7 @@ fn format(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let text = text.map_err(|error| {
         let error = error.to_string();
         let why = error.strip_prefix("strftime formatting failed: ").unwrap_or(&error);
-        wrong(format!("the format {:?} is none: {why}", format.as_str()))
+        wrong(format!("the format {:?} is wrong: {why}", format.as_str()))
     })?;
     Ok(text.into())
 }

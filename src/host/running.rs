@@ -132,13 +132,11 @@ impl<H> State<H> {
             return descriptor::open(path, access);
         }
         let name = path.to_path_buf();
-        let opened = self.in_thread("open", until, move || descriptor::open(&name, access));
-        if !matches!(opened, Ok(Some(_))) {
-            descriptor::meet_openers(path);
+        if let Some(opened) = self.in_thread("open", until, move || descriptor::open(&name, access))? {
+            return opened;
         }
-        opened?.unwrap_or_else(|| {
-            Err(if self.stopped() { io::ErrorKind::Interrupted } else { io::ErrorKind::TimedOut }.into())
-        })
+        descriptor::meet_openers(path);
+        Err(if self.stopped() { io::ErrorKind::Interrupted } else { io::ErrorKind::TimedOut }.into())
     }
 
     /// Starts the program.
