@@ -38,3 +38,4 @@ mod tidy;
 mod times;
 mod torture;
 mod trap;
+mod vm_script;
