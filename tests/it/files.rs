@@ -6,13 +6,14 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::{getuid, mkfifo};
 
-use crate::harness::{Output, Place, code, refuses};
+use crate::harness::{Output, Place, code, refuses, stagesh};
 
 /// Runs a script in a place.
 fn run_in(place: &Place, script: &str) -> Output {
@@ -395,19 +396,35 @@ fn a_tree_that_is_deeper_than_descriptors_can_be_had_is_removed() {
 }
 
 #[test]
+fn a_full_disk_costs_nothing_that_was_there() {
+    let place = Place::new();
+    place.write("disk/x", "");
+    let script = r#"mount -t tmpfs -o size=64k tmpfs disk && cd disk && echo old > file && exec "$0" -e '
+        let text = fs::read("../big"); for f in [|| fs::write("file", text), || fs::write("new", text), || fs::append("log", text), || fs::copy("../big", "copy"), || fs::copy("../big", "file")]
+            { try { f.call(); print("?"); } catch (e) { print(e.reason); } }
+        print(fs::read("file")); fs::remove("log"); print(fs::list("."));'"#;
+    place.write("big", "x".repeat(200_000));
+    let Some(text) = in_namespace(&place, &script) else { return eprintln!("skipped: nothing can be mounted") };
+    assert_eq!(text, format!("{}old\n\n[\"./file\"]\n", "no space left on device\n".repeat(5)));
+}
+
+/// What a shell prints that may mount, if there can be one: `$0` is the binary.
+fn in_namespace(place: &Place, script: &str) -> Option<String> {
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, stagesh()])
+        .current_dir(place.path())
+        .output();
+    let output = output.ok().filter(|output| !output.stdout.is_empty())?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
 fn what_is_mounted_below_is_not_entered() {
     let place = Place::new();
     place.write("kept/x", "safe");
     place.write("tree/mount/y", "");
     let script = "mount --bind kept tree/mount && exec \"$0\" -e 'try { fs::remove_all(\"tree\"); } catch (e) { print(e.message); } print(fs::read(\"kept/x\"));'";
-    let output = std::process::Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, crate::harness::stagesh()])
-        .current_dir(place.path())
-        .output();
-    let Some(output) = output.ok().filter(|output| !output.stdout.is_empty()) else {
-        return eprintln!("skipped: nothing can be mounted");
-    };
-    let text = String::from_utf8_lossy(&output.stdout);
+    let Some(text) = in_namespace(&place, script) else { return eprintln!("skipped: nothing can be mounted") };
     assert_eq!(text, "fs::remove_all: cannot remove `tree/mount`: device or resource busy\nsafe\n");
 }
 
