@@ -157,15 +157,13 @@ impl Log {
             self.write(|masks| lines(name.as_deref(), &masks.hide(&whole)));
         }
         if rest.len() >= LONG {
+            let mut length = 0;
             self.write(|masks| {
-                let length = match masks.safe_length(rest) {
-                    // It is all one, or is too long to be kept for what may come.
-                    0 if rest.len() >= LONG.max(2 * masks.longest()) => rest.len(),
-                    length => length,
-                };
-                let piece: Vec<u8> = rest.drain(..length).collect();
-                if piece.is_empty() { piece } else { lines(name.as_deref(), &masks.hide(&piece)) }
+                let (written, shown) = masks.hide_beginning(rest);
+                length = written;
+                if shown.is_empty() { Vec::new() } else { lines(name.as_deref(), &shown) }
             });
+            rest.drain(..length);
         }
     }
 

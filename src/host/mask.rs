@@ -79,18 +79,24 @@ impl Masks {
         as_text(text, replace(bytes, &spans))
     }
 
-    /// How much of the beginning of a long text may be written before the rest has come: no hidden text begins in it
-    /// that ends behind it.
-    pub(super) fn safe_length(&self, text: &[u8]) -> usize {
+    /// As much of the beginning of a long text as can be written before the rest has come, without what is hidden: no hidden
+    /// text begins in it that ends behind it, unless nothing else is left.
+    ///
+    /// # Returns
+    ///
+    /// Its length in the text, and what it is without.
+    pub(super) fn hide_beginning<'a>(&self, text: &'a [u8]) -> (usize, Cow<'a, [u8]>) {
         let longest = self.forms.first().map_or(0, Vec::len);
-        let length = (text.len() + 1).saturating_sub(longest.max(1));
-        let within = self.spans(text).into_iter().find(|span| span.start < length && length < span.end);
-        within.map_or(length, |span| span.start)
-    }
-
-    /// The length of the longest of them.
-    pub(super) fn longest(&self) -> usize {
-        self.forms.first().map_or(0, Vec::len)
+        let mut spans = self.spans(text);
+        let mut length = (text.len() + 1).saturating_sub(longest.max(1));
+        if let Some(within) = spans.iter().find(|span| span.start < length && length < span.end) {
+            length = within.start;
+        }
+        if length == 0 && text.len() >= 2 * longest {
+            length = text.len();
+        }
+        spans.retain(|span| span.end <= length);
+        (length, replace(&text[..length], &spans))
     }
 }
 
@@ -186,10 +192,17 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_where_nothing_is_hidden() {
-        assert_eq!(masks(&[]).safe_length(b"abcdef"), 6);
+        let beginning = |texts: &[&str], text: &str| {
+            let masks = masks(texts);
+            let (length, shown) = masks.hide_beginning(text.as_bytes());
+            (length, String::from_utf8_lossy(&shown).into_owned())
+        };
+        assert_eq!(beginning(&[], "abcdef"), (6, "abcdef".into()));
         // The last three may begin one.
-        assert_eq!(masks(&["wxyz"]).safe_length(b"abcdefwx"), 5);
-        assert_eq!(masks(&["wxyz"]).safe_length(b"abcwxyzf"), 3);
-        assert_eq!(masks(&["wxyz"]).safe_length(b"wxyz"), 0);
+        assert_eq!(beginning(&["wxyz"], "abcdefwx"), (5, "abcde".into()));
+        assert_eq!(beginning(&["wxyz"], "abcwxyzf"), (3, "abc".into()));
+        assert_eq!(beginning(&["wxyz"], "wxyzabcd"), (5, "***a".into()));
+        assert_eq!(beginning(&["wxyz"], "wxyz"), (0, String::new()));
+        assert_eq!(beginning(&["aa"], "aaaaa"), (5, "***".into()));
     }
 }
