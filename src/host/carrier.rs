@@ -70,21 +70,21 @@ fn carry(shared: &Mutex<Carried>, control: &OwnedFd, passage: &Passage) {
     let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
     let outlet = &*passage.outlet;
     loop {
-        let slots = {
+        let (slots, unwritten) = {
             let mut carried = lock();
             if !carried.streams.is_read() && !carried.is_done {
                 carried.is_done = true;
                 passage.wake();
             }
-            if !carried.streams.is_any() && outlet.unwritten().is_empty() {
+            let unwritten = outlet.unwritten();
+            if !carried.streams.is_any() && unwritten.is_empty() {
                 return;
             }
-            carried.streams.slots(|which| outlet.is_slow(which))
+            (carried.streams.slots(|which| unwritten.contains(&(which, true))), unwritten)
         };
-        let unwritten = outlet.unwritten();
         let mut fds = vec![(control.as_fd(), Interest::Readable)];
         fds.extend(slots.iter().map(|(_, pipe, interest)| (pipe.as_fd(), *interest)));
-        fds.extend(unwritten.iter().map(|which| (which.own(), Interest::Writable)));
+        fds.extend(unwritten.iter().map(|(which, _)| (which.own(), Interest::Writable)));
         let Ok(ready) = descriptor::wait(&fds) else { return };
         // Emptied; at its end the script waits for nothing more of the process.
         if ready[0] && descriptor::read(control, &mut [0; 64]).is_ok_and(|count| count == 0) {
@@ -97,7 +97,7 @@ fn carry(shared: &Mutex<Carried>, control: &OwnedFd, passage: &Passage) {
                 carried.streams.act(*slot, &mut |which, bytes| outlet.add(which, bytes));
             }
         }
-        for which in unwritten {
+        for (which, _) in unwritten {
             outlet.try_write(which);
         }
         passage.wake();

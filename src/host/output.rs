@@ -117,14 +117,20 @@ impl Outlet {
     /// Whether so much waits that nothing should be added: the reader is slow. Standard error is not collected.
     #[must_use]
     pub fn is_slow(&self, which: Which) -> bool {
-        let waiting = self.waiting(which);
-        if which == Which::Stdout { waiting >= FULL } else { waiting > 0 }
+        is_slow(which, self.waiting(which))
     }
 
-    /// The streams on which something waits to be written.
+    /// The streams on which something waits to be written, and whether the reader of each is slow: both are seen by one
+    /// look. Who does not read what goes to a slow one waits for that, and would wait for ever if another thread wrote
+    /// the rest between two looks.
     #[must_use]
-    pub fn unwritten(&self) -> Vec<Which> {
-        [Which::Stdout, Which::Stderr].into_iter().filter(|which| self.waiting(*which) > 0).collect()
+    pub fn unwritten(&self) -> Vec<(Which, bool)> {
+        let waiting = [Which::Stdout, Which::Stderr].map(|which| (which, self.waiting(which)));
+        waiting
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(which, count)| (which, is_slow(which, count)))
+            .collect()
     }
 
     /// That of standard error is no matter: there is nowhere left to say so.
@@ -144,6 +150,10 @@ impl Outlet {
         self.was_closed.fetch_or(matches!(fault, Fault::Closed), Ordering::SeqCst);
         state.fault.get_or_insert(fault);
     }
+}
+
+fn is_slow(which: Which, waiting: usize) -> bool {
+    if which == Which::Stdout { waiting >= FULL } else { waiting > 0 }
 }
 
 /// Standard output and standard error.

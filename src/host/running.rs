@@ -253,17 +253,17 @@ impl<H> State<H> {
             return Ok(());
         }
         let outlet = self.output.outlet();
-        let slots = streams.slots(|which| outlet.is_slow(which));
         let unwritten = outlet.unwritten();
+        let slots = streams.slots(|which| unwritten.contains(&(which, true)));
         let mut fds: Vec<_> = slots.iter().map(|(_, pipe, interest)| (pipe.as_fd(), *interest)).collect();
-        fds.extend(unwritten.iter().map(|which| (which.own(), Interest::Writable)));
+        fds.extend(unwritten.iter().map(|(which, _)| (which.own(), Interest::Writable)));
         let ready = self.block(&fds, until)?;
         let acting: Vec<Slot> = slots.iter().zip(&ready).filter(|(_, ready)| **ready).map(|((s, ..), _)| *s).collect();
         drop(slots);
         for slot in acting {
             streams.act(slot, &mut |which, bytes| self.pass_on(which, bytes));
         }
-        for which in unwritten {
+        for (which, _) in unwritten {
             outlet.try_write(which);
         }
         Ok(())
