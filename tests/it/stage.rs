@@ -588,6 +588,17 @@ fn there_is_no_line_while_the_script_reads_the_terminal() {
 }
 
 #[test]
+fn a_question_stands_alone() {
+    let place = Place::new();
+    let script = "stage(\"s\", || { sleep(0.5); let name = prompt(\"name? \"); print(`hello ${name}`); });";
+    let mut terminal = on_terminal(&[], script, "xterm", &place);
+    terminal.wait_for("stagesh: s: 0 s").wait_for("name? ").press(b"world\n");
+    let (_, text) = terminal.end();
+    let lines = ["stagesh: stage `s` begins", "name? world", "hello world"];
+    assert_eq!(screen_of(&text)[..3], lines, "{text:?}");
+}
+
+#[test]
 fn there_is_no_line_where_it_is_not_wanted() {
     let place = Place::new();
     let script = "stage(\"s\", || sleep(0.5));";
