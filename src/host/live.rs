@@ -265,6 +265,6 @@ mod tests {
         line.stages.push(("build".into(), now));
         line.stages.push(("compile".into(), now));
         assert_eq!(line.text(now + Duration::from_secs(65), 80), "build > compile: 1 min 5 s");
-        assert_eq!(line.text(now + Duration::from_secs(5), 12), "build >…: 5 s");
+        assert_eq!(line.text(now + Duration::from_secs(5), 12), "build …: 5 s");
     }
 }

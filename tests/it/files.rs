@@ -404,7 +404,7 @@ fn a_full_disk_costs_nothing_that_was_there() {
             { try { f.call(); print("?"); } catch (e) { print(e.reason); } }
         print(fs::read("file")); fs::remove("log"); print(fs::list("."));'"#;
     place.write("big", "x".repeat(200_000));
-    let Some(text) = in_namespace(&place, &script) else { return eprintln!("skipped: nothing can be mounted") };
+    let Some(text) = in_namespace(&place, script) else { return eprintln!("skipped: nothing can be mounted") };
     assert_eq!(text, format!("{}old\n\n[\"./file\"]\n", "no space left on device\n".repeat(5)));
 }
 
