@@ -156,6 +156,7 @@ impl<H> State<H> {
             stdin: ends.stdin,
             stdout: ends.stdout,
             stderr: ends.stderr,
+            handled: self.interrupts().handled(),
         })
         .inspect_err(|error| self.log_refusal(plan, error))?;
         self.has_started(child.pid());

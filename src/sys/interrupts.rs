@@ -23,6 +23,10 @@ use signal_hook::low_level::siginfo::Cause;
 use super::descriptor::Interest;
 use super::signal::{Signal, SignalSet};
 
+/// What has a handler before any of ours: BUS and SEGV of Rust's runtime, and the signal by which glibc tells threads of
+/// `setuid`.
+const CAUGHT_BY_RUNTIME: SignalSet = SignalSet::from_bits(1 << (7 - 1) | 1 << (11 - 1) | 1 << (33 - 1));
+
 /// Who sent a signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sender {
@@ -48,6 +52,7 @@ pub struct Interrupts {
     pending: Arc<AtomicBool>,
     wake: UnixStream,
     ignored_at_start: SignalSet,
+    caught_at_start: SignalSet,
     installed: RefCell<Vec<(Signal, Arc<AtomicBool>)>>,
     children: RefCell<Option<ChildEvents>>,
     watches_resumption: Cell<bool>,
@@ -87,18 +92,9 @@ pub fn block_all() {
     let _ = SigSet::all().thread_set_mask();
 }
 
-/// Does something with no signal blocked: a program that is started then has an empty mask.
-pub fn with_none_blocked<T>(run: impl FnOnce() -> T) -> T {
-    with_mask(SigSet::empty(), run)
-}
-
 /// Does something with every signal blocked: a thread that is started then takes none, from its first step on.
 pub fn with_all_blocked<T>(run: impl FnOnce() -> T) -> T {
-    with_mask(SigSet::all(), run)
-}
-
-fn with_mask<T>(mask: SigSet, run: impl FnOnce() -> T) -> T {
-    let before = mask.thread_swap_mask(SigmaskHow::SIG_SETMASK);
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
     let result = run();
     if let Ok(before) = before {
         let _ = before.thread_set_mask();
@@ -117,12 +113,14 @@ impl Interrupts {
         read.set_nonblocking(true)?;
         write.set_nonblocking(true)?;
         let wake = write.try_clone()?;
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let delivery = SignalDelivery::with_pipe(read, write, WithOrigin::default(), std::iter::empty::<i32>())?;
         Ok(Self {
             delivery: RefCell::new(delivery),
             pending: Arc::new(AtomicBool::new(false)),
             wake,
-            ignored_at_start: ignored_signals(),
+            ignored_at_start: ignored_signals(&status),
+            caught_at_start: signals(&status, "SigCgt:").unwrap_or(CAUGHT_BY_RUNTIME),
             installed: RefCell::default(),
             children: RefCell::default(),
             watches_resumption: Cell::new(false),
@@ -141,6 +139,20 @@ impl Interrupts {
     #[must_use]
     pub fn ignored_at_start(&self) -> SignalSet {
         self.ignored_at_start
+    }
+
+    /// The signals that have a handler, of this process or of what it is built of.
+    #[must_use]
+    pub fn handled(&self) -> SignalSet {
+        let mut handled = self.caught_at_start;
+        handled.insert(Signal::CHLD);
+        if self.watches_resumption.get() {
+            handled.insert(Signal::CONT);
+        }
+        for (signal, _) in &*self.installed.borrow() {
+            handled.insert(*signal);
+        }
+        handled
     }
 
     /// From now on the signal is caught.
@@ -345,16 +357,39 @@ fn timeout(until: Option<Instant>) -> PollTimeout {
     PollTimeout::try_from(i32::try_from(millis).unwrap_or(i32::MAX)).unwrap_or(PollTimeout::MAX)
 }
 
-/// The signals that the process ignores now. Source: proc(5), `SigIgn`. Elsewhere the answer would need
-/// sigaction(2), which no safe function asks: there, nothing counts as ignored.
-fn ignored_signals() -> SignalSet {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let bits = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
-        .unwrap_or(0);
-    let mut set = SignalSet::from_bits(bits);
+/// The signals that the process ignores now. Elsewhere than on Linux the answer would need sigaction(2), which no safe
+/// function asks: there, nothing counts as ignored.
+fn ignored_signals(status: &str) -> SignalSet {
+    let mut set = signals(status, "SigIgn:").unwrap_or_default();
     set.remove(Signal::PIPE);
     set
+}
+
+/// A set of signals of a process. Source: proc_pid_status(5).
+fn signals(status: &str, name: &str) -> Option<SignalSet> {
+    let hex = status.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(SignalSet::from_bits(u64::from_str_radix(hex.trim(), 16).ok()?))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// Every handler that this process has is one that a program which is started must not run.
+    #[test]
+    fn all_that_has_a_handler_is_known_to_be_handled() {
+        let interrupts = Interrupts::new().expect("there are descriptors");
+        interrupts.watch_children().expect("CHLD can be caught");
+        interrupts.watch_resumption().expect("CONT can be caught");
+        for signal in Signal::all_trappable() {
+            interrupts.catch(signal).expect("it can be caught");
+        }
+        let status = std::fs::read_to_string("/proc/self/status").expect("there is a /proc");
+        let caught = signals(&status, "SigCgt:").expect("the kernel tells it");
+        let handled = interrupts.handled();
+        let without_proc = Interrupts { caught_at_start: CAUGHT_BY_RUNTIME, ..interrupts }.handled();
+        for handled in [handled, without_proc] {
+            assert_eq!(caught.bits() & !handled.bits(), 0, "{caught:?} {handled:?}");
+        }
+    }
 }

@@ -1,18 +1,18 @@
 //! A child process: start it, signal it, learn how it ended.
 
-use std::ffi::OsString;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use nix::sys::signal::{kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
+use rustix::process::{WaitOptions, waitpid};
 
-use super::interrupts::with_none_blocked;
-use super::signal::Signal;
+use super::signal::{Signal, SignalSet};
 use super::tree;
 
 /// The name of the thread that starts programs. No program is called so: the name of a file has no slash. Source:
@@ -76,12 +76,13 @@ pub enum Stream {
     Descriptor(OwnedFd),
 }
 
-impl From<Stream> for Stdio {
-    fn from(stream: Stream) -> Self {
-        match stream {
-            Stream::Inherit => Self::inherit(),
-            Stream::Null => Self::null(),
-            Stream::Descriptor(fd) => fd.into(),
+impl Stream {
+    /// What a child is to have in the place of the host's own; `null` opens the null device for it.
+    fn descriptor(self, null: impl Fn(&Path) -> io::Result<File>) -> io::Result<Option<OwnedFd>> {
+        match self {
+            Self::Inherit => Ok(None),
+            Self::Null => Ok(Some(null(Path::new("/dev/null"))?.into())),
+            Self::Descriptor(fd) => Ok(Some(fd)),
         }
     }
 }
@@ -107,6 +108,8 @@ pub struct Spawn<'a> {
     pub stdout: Stream,
     /// Its standard error.
     pub stderr: Stream,
+    /// The signals that the host handles: they get their default.
+    pub handled: SignalSet,
 }
 
 /// A command that is killed by a signal to the host's group before it is in its own is started again, so often.
@@ -115,7 +118,7 @@ const STARTS: u32 = 1000;
 /// A child that was started and is not yet reaped, or is.
 #[derive(Debug)]
 pub struct Child {
-    inner: std::process::Child,
+    pid: i32,
     group: Group,
     ended: Option<Ended>,
 }
@@ -127,24 +130,27 @@ impl Child {
     ///
     /// As posix_spawn(3).
     pub fn spawn(spawn: Spawn<'_>) -> io::Result<Self> {
-        let mut command = Command::new(spawn.program);
-        if let Some((name, args)) = spawn.words.split_first() {
-            command.arg0(name).args(args);
-        }
-        if let Some(env) = spawn.env {
-            command.env_clear().envs(env.iter().map(|(name, value)| (name, value)));
-        }
-        command.stdin(spawn.stdin).stdout(spawn.stdout).stderr(spawn.stderr);
-        if let Some(directory) = spawn.directory {
-            command.current_dir(directory);
-        }
-        if spawn.group == Group::Own {
-            command.process_group(0);
-        }
+        let program = string(spawn.program.as_os_str())?;
+        let words = spawn.words.iter().map(|word| string(word)).collect::<io::Result<Vec<_>>>()?;
+        let pair = |(name, value): &(OsString, OsString)| string(&[name.as_os_str(), value].join(OsStr::new("=")));
+        let environment = spawn.env.map(|env| env.iter().map(pair).collect::<io::Result<Vec<_>>>()).transpose()?;
+        let directory = spawn.directory.map(|directory| string(directory.as_os_str())).transpose()?;
+        let to_write = |path: &Path| File::options().write(true).open(path);
+        let stdin = spawn.stdin.descriptor(|path| File::open(path))?;
+        let stdout = spawn.stdout.descriptor(to_write)?;
+        let stderr = spawn.stderr.descriptor(to_write)?;
+        let program = stagesh_spawn::Spawn {
+            program: &program,
+            words: &words,
+            environment: environment.as_deref(),
+            directory: directory.as_deref(),
+            has_own_group: spawn.group == Group::Own,
+            streams: [&stdin, &stdout, &stderr].map(|stream| stream.as_ref().map(AsFd::as_fd)),
+            handled: spawn.handled.bits(),
+        };
         let mut starts = 0;
         loop {
-            let inner = with_none_blocked(|| command.spawn())?;
-            let mut child = Self { inner, group: spawn.group, ended: None };
+            let mut child = Self { pid: program.start()?, group: spawn.group, ended: None };
             starts += 1;
             if !spawn.is_shielded || starts == STARTS || child.has_run() {
                 return Ok(child);
@@ -156,7 +162,7 @@ impl Child {
     /// Its process number. After it was reaped another process may have it.
     #[must_use]
     pub fn pid(&self) -> i32 {
-        i32::try_from(self.inner.id()).expect("a pid is a pid_t")
+        self.pid
     }
 
     /// The group it was started in.
@@ -203,11 +209,12 @@ impl Child {
     /// Reaps it if it has ended.
     pub fn try_wait(&mut self) -> Option<Ended> {
         if self.ended.is_none() {
-            self.ended = match self.inner.try_wait() {
+            // nix has no name for a real-time signal, and loses the status of what dies by one.
+            self.ended = match waitpid(rustix::process::Pid::from_raw(self.pid), WaitOptions::NOHANG) {
                 Ok(None) => None,
-                Ok(Some(status)) => Some(match status.signal() {
+                Ok(Some((_, status))) => Some(match status.terminating_signal() {
                     Some(signal) => Ended::Killed(signal),
-                    None => Ended::Exited(status.code().unwrap_or(1)),
+                    None => Ended::Exited(status.exit_status().unwrap_or(1)),
                 }),
                 // Nobody else reaps our children; should the kernel not know it, it is gone.
                 Err(_) => Some(Ended::Exited(1)),
@@ -237,6 +244,11 @@ impl Child {
             _ => None,
         }
     }
+}
+
+/// As the system calls take it.
+fn string(text: &OsStr) -> io::Result<CString> {
+    Ok(CString::new(text.as_bytes())?)
 }
 
 /// The number of this process.

@@ -259,6 +259,12 @@ impl SignalSet {
         Self(bits)
     }
 
+    /// The number whose bit n - 1 stands for signal n.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
     /// Whether the signal is a member.
     #[must_use]
     pub fn contains(self, signal: Signal) -> bool {

@@ -229,6 +229,25 @@ fn a_command_has_default_dispositions_but_for_what_was_ignored_at_the_start() {
     assert_eq!(masks(output.expect_code(0).out()), [0, 1, 0], "HUP is the lowest bit: {output}");
 }
 
+/// What is left out when the handlers of the host are put back in a program that it starts would run there. So nothing
+/// the host is built of may install one that `Interrupts::handled` does not name.
+#[test]
+fn the_host_handles_what_is_trapped_and_what_its_runtime_handles_and_nothing_else() {
+    let trapped = TRAPPABLE.map(|(_, signal)| signal as i32);
+    // The last is by which glibc tells threads of `setuid`.
+    let others = [Signal::SIGCHLD as i32, Signal::SIGBUS as i32, Signal::SIGSEGV as i32, 33];
+    let known = trapped.iter().chain(&others).fold(0u64, |set, number| set | 1 << (number - 1));
+    let script = "trap(); trap([\"USR1\", \"USR2\", \"ALRM\", \"XCPU\", \"XFSZ\", \"VTALRM\", \"PROF\"]);
+        start([\"true\"]).wait(); capture([\"true\"], #{stdin: #{text: \"x\"}, timeout: 60});
+        print(capture([\"grep\", \"SigCgt\", `/proc/${pid()}/status`]));";
+    let output = code(script).run();
+    let told = output.expect_code(0).out();
+    let set = told.trim().strip_prefix("SigCgt:").expect("the kernel tells it").trim();
+    let caught = u64::from_str_radix(set, 16).expect("it is hexadecimal");
+    assert_eq!(caught & !known, 0, "{caught:x} {known:x}");
+    assert_eq!(caught & 0x7fff_ffff, known & 0x7fff_ffff, "{caught:x} {known:x}");
+}
+
 #[test]
 fn a_trapped_signal_that_was_blocked_at_the_start_is_unblocked() {
     let block = "use POSIX; sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGTERM, SIGCHLD)); exec @ARGV";
