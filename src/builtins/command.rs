@@ -232,7 +232,17 @@ impl Command {
     /// Text that a shell reads back as this command.
     #[must_use]
     pub fn quoted(&self) -> String {
-        self.words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
+        let mut text = String::new();
+        for word in &self.words {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            match plain(word) {
+                Some(word) => text.push_str(word),
+                None => text.push_str(&quote(word)),
+            }
+        }
+        text
     }
 
     /// The words as a script gave them.
@@ -391,15 +401,20 @@ const RESERVED: [&str; 20] = [
     "repeat",
 ];
 
+/// The word, if a shell reads it as just this word without quotes.
+fn plain(word: &OsStr) -> Option<&str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"%+,-./:@_".contains(&byte);
+    let word = word.to_str()?;
+    (!word.is_empty() && word.bytes().all(is_plain) && !RESERVED.contains(&word)).then_some(word)
+}
+
 /// Text that a shell reads back as just this word. Source: POSIX, "Shell Command Language", 2.2.
 #[must_use]
 pub fn quote(word: &OsStr) -> String {
-    let bytes = word.as_bytes();
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"%+,-./:@_".contains(byte);
-    let is_reserved = word.to_str().is_some_and(|word| RESERVED.contains(&word));
-    if !bytes.is_empty() && bytes.iter().all(plain) && !is_reserved {
-        return String::from_utf8_lossy(bytes).into_owned();
+    if let Some(plain) = plain(word) {
+        return plain.into();
     }
+    let bytes = word.as_bytes();
     if bytes.is_empty() {
         return "''".into();
     }

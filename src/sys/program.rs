@@ -53,7 +53,10 @@ pub enum Unstartable {
 ///
 /// [`Unstartable`].
 pub fn find(name: &OsStr, path: Option<&OsStr>, directory: Option<&Path>) -> Result<PathBuf, Unstartable> {
-    let in_directory = |file: PathBuf| directory.map_or(file.clone(), |directory| directory.join(file));
+    let in_directory = |file: PathBuf| match directory {
+        Some(directory) => directory.join(file),
+        None => file,
+    };
     if name.as_bytes().contains(&b'/') {
         let file = in_directory(PathBuf::from(name));
         return match std::fs::metadata(&file) {
