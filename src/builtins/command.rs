@@ -232,7 +232,7 @@ impl Command {
     /// Text that a shell reads back as this command.
     #[must_use]
     pub fn quoted(&self) -> String {
-        let mut text = String::new();
+        let mut text = String::with_capacity(self.words.iter().map(|word| word.len() + 1).sum());
         for word in &self.words {
             if !text.is_empty() {
                 text.push(' ');
@@ -403,7 +403,8 @@ const RESERVED: [&str; 20] = [
 
 /// The word, if a shell reads it as just this word without quotes.
 fn plain(word: &OsStr) -> Option<&str> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"%+,-./:@_".contains(&byte);
+    let is_plain =
+        |byte: u8| matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'%' | b'+'..=b'/' | b':' | b'@' | b'_');
     let word = word.to_str()?;
     (!word.is_empty() && word.bytes().all(is_plain) && !RESERVED.contains(&word)).then_some(word)
 }

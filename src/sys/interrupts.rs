@@ -289,7 +289,7 @@ struct ChildEvents {
 impl ChildEvents {
     fn new(wake: &UnixStream, pending: &Arc<AtomicBool>) -> io::Result<Self> {
         use nix::sys::signalfd::{SfdFlags, SignalFd};
-        // The handler runs while a program is started, and for those who want to know at once.
+        // The handler runs for those who want to know at once.
         wake_at(Signal::CHLD, wake, pending)?;
         // The other threads block every signal.
         child().thread_block()?;

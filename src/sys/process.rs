@@ -128,7 +128,7 @@ impl Child {
     ///
     /// # Errors
     ///
-    /// As posix_spawn(3).
+    /// As clone(2), setpgid(2), dup2(2), chdir(2), execve(2), and open(2) of the null device.
     pub fn spawn(spawn: Spawn<'_>) -> io::Result<Self> {
         let program = string(spawn.program.as_os_str())?;
         let words = spawn.words.iter().map(|word| string(word)).collect::<io::Result<Vec<_>>>()?;

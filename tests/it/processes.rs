@@ -1,5 +1,6 @@
 //! What the kernel sees of commands: no fork of a large process, no polling, nothing that piles up, PID 1.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::harness::{Place, code, stagesh};
@@ -77,6 +78,23 @@ fn five_thousand_commands_leave_no_descriptor_no_zombie_and_no_process() {
         print(`${fds() - before <= 2} ${children()}`);";
     // The one child is that which counts.
     code(script).run().expect(0, "true 1\n");
+}
+
+#[test]
+fn a_program_that_cannot_be_started_leaves_no_descriptor_and_no_zombie() {
+    let place = Place::new();
+    place.write("no-format", "\u{1}");
+    std::fs::set_permissions(place.path().join("no-format"), PermissionsExt::from_mode(0o755)).expect("it is ours");
+    let script = "fn fds() { parse_int(capture(shell(`ls /proc/$1/fd | wc -l`, pid()))) }
+        fn children() { capture(shell(`cat /proc/$1/task/*/children | wc -w`, pid())) }
+        let before = fds(); let refused = 0;
+        for i in 0..100 {
+            try { capture([\"./no-format\"], #{stdin: #{text: \"x\"}}); } catch { refused += 1; }
+            try { start([\"./no-format\"], #{stdout: \"capture\"}); } catch { refused += 1; }
+        }
+        print(`${refused} ${fds() == before} ${children()}`);";
+    // The one child is that which counts.
+    code(script).cwd(place.path()).run().expect(0, "200 true 1\n");
 }
 
 #[allow(clippy::print_stderr)]

@@ -102,7 +102,8 @@ fn each_crate_is_named_on_its_floors_only() {
 #[test]
 fn every_file_says_first_what_it_is() {
     let all = files(&root().join("src"), &[".rs"]).into_iter().chain(files(&root().join("tests"), &[".rs"]));
-    for path in all.chain(files(&root().join("benches"), &[".rs"])) {
+    let others = ["benches", "crates"].map(|directory| files(&root().join(directory), &[".rs"]));
+    for path in all.chain(others.into_iter().flatten()) {
         assert!(read(&path).starts_with("//! "), "{}", path.display());
     }
 }
@@ -139,16 +140,18 @@ fn the_architecture_lists_every_file() {
 
 #[test]
 fn every_dependency_says_what_it_earns() {
-    let manifest = read(&root().join("Cargo.toml"));
-    let mut section = "";
-    let mut before = "";
-    for line in manifest.lines() {
-        if line.starts_with('[') {
-            section = line;
-        } else if section.contains("dependencies") && line.contains(" = ") {
-            assert!(before.starts_with('#'), "{line}");
+    for manifest in ["Cargo.toml", "crates/spawn/Cargo.toml"] {
+        let manifest = read(&root().join(manifest));
+        let mut section = "";
+        let mut before = "";
+        for line in manifest.lines() {
+            if line.starts_with('[') {
+                section = line;
+            } else if section.contains("dependencies") && line.contains(" = ") {
+                assert!(before.starts_with('#'), "{line}");
+            }
+            before = line;
         }
-        before = line;
     }
 }
 
