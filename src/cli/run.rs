@@ -157,6 +157,7 @@ impl Job {
             Ok(script) => {
                 let outcome = interpreter.evaluate(&script, &|failure| tell(&host, failure));
                 let status = host.conclude(&outcome, interpreter.unwind(&outcome));
+                host.drain();
                 std::mem::forget(script);
                 status
             }

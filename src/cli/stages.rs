@@ -24,7 +24,6 @@ pub fn conclude(host: &Host, outcome: &Outcome, status: Status) -> Status {
         host.say(&format!("stages\n{table}"));
     }
     let status = write_report(host, outcome, status);
-    host.drain();
     host.end_log(status);
     status
 }

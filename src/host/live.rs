@@ -207,7 +207,8 @@ impl Line {
         let names: Vec<&str> = self.stages.iter().map(|(name, _)| name.as_str()).collect();
         let began = self.stages.last().map_or(now, |(_, began)| *began);
         let time = format!(": {}", whole(now.duration_since(began)));
-        format!("{}{time}", cut(&names.join(" > "), room.saturating_sub(time.width())))
+        let names = cut(&names.join(" > "), room.saturating_sub(time.width()));
+        cut(&(names + time.as_str()), room)
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -266,5 +267,6 @@ mod tests {
         line.stages.push(("compile".into(), now));
         assert_eq!(line.text(now + Duration::from_secs(65), 80), "build > compile: 1 min 5 s");
         assert_eq!(line.text(now + Duration::from_secs(5), 12), "build …: 5 s");
+        assert_eq!(line.text(now + Duration::from_secs(5), 4), "…: …");
     }
 }

@@ -613,6 +613,14 @@ fn there_is_no_line_where_it_is_not_wanted() {
 }
 
 #[test]
+fn exit_now_waits_for_no_reader() {
+    let (reader, writer) = nix::unistd::pipe().expect("there are pipes");
+    let script = "start(shell(`exec yes >&2`), #{name: \"p\"}); sleep(0.5); exit_now(3);";
+    code(script).start_with(std::process::Stdio::piped(), writer).end().expect_code(3);
+    drop(reader);
+}
+
+#[test]
 fn exit_now_takes_the_line_away() {
     let place = Place::new();
     let script = "stage(\"s\", || { sleep(0.5); exit_now(0); });";
