@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, FileTimes, Metadata, OpenOptions, Permissions};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -143,6 +143,8 @@ impl Copying<'_> {
                 if is_done {
                     return Ok(());
                 }
+                // The attempt may have read it.
+                (&source).rewind()?;
                 let copy = OpenOptions::new().write(true).truncate(true).open(to)?;
                 self.content(&source, &copy)
             }

@@ -419,6 +419,19 @@ fn in_namespace(place: &Place, script: &str) -> Option<String> {
 }
 
 #[test]
+fn a_file_that_is_a_mount_point_is_written_in_place() {
+    let place = Place::new();
+    place.write("under", "old");
+    place.write("mounted", "");
+    place.write("new", "copied");
+    let script = r#"mount --bind under mounted && exec "$0" -e '
+        fs::write("mounted", "written"); print(fs::read("under")); fs::copy("new", "mounted"); print(fs::read("under"));
+        fs::append("mounted", "!"); print(fs::read("under")); print(fs::list("."));'"#;
+    let Some(text) = in_namespace(&place, script) else { return eprintln!("skipped: nothing can be mounted") };
+    assert_eq!(text, "written\ncopied\ncopied!\n[\"./mounted\", \"./new\", \"./under\"]\n");
+}
+
+#[test]
 fn what_is_mounted_below_is_not_entered() {
     let place = Place::new();
     place.write("kept/x", "safe");
