@@ -27,7 +27,7 @@ pub type Pid = libc::pid_t;
 /// A program to start. It begins with an empty signal mask, and PIPE, which Rust ignores, has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct Spawn<'a> {
-    /// Its file. It is not looked up; a relative one is relative to `directory`.
+    /// Its file, by a path with a slash; a relative one is relative to `directory`.
     pub program: &'a CStr,
     /// The name it is called by and its arguments.
     pub words: &'a [CString],

@@ -109,7 +109,7 @@ fn clone(job: &Job, stack: &mut Stack) -> io::Result<Pid> {
     if pid < 0 {
         return Err(io::Error::last_os_error());
     }
-    match job.failure.load(Ordering::Relaxed) {
+    match job.failure.load(Ordering::Acquire) {
         0 => Ok(pid),
         failure => {
             // SAFETY: it reaps the child that was just made, and has no status to write.
@@ -136,7 +136,7 @@ fn swap_mask(mask: u64) -> u64 {
 extern "C" fn run(job: *mut c_void) -> c_int {
     // SAFETY: `clone` passes a job, and waits.
     let job = unsafe { &*job.cast::<Job>() };
-    job.failure.store(become_program(job), Ordering::Relaxed);
+    job.failure.store(become_program(job), Ordering::Release);
     127
 }
 
