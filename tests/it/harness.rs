@@ -18,7 +18,7 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 /// A wait that takes longer than this has failed: far more than a loaded machine needs.
-pub(crate) const WATCHDOG: Duration = Duration::from_secs(60);
+pub(crate) const WATCHDOG: Duration = Duration::from_secs(180);
 
 /// Variables of the machine that runs the tests which change what stagesh says.
 pub(crate) const CHANGES_OUTPUT: [&str; 4] = ["NO_COLOR", "GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD"];
