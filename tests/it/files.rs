@@ -419,6 +419,40 @@ fn in_namespace(place: &Place, script: &str) -> Option<String> {
 }
 
 #[test]
+fn what_nobody_may_do_is_told_and_what_is_ones_own_is_removed() {
+    // Root may do anything: it runs this as nobody.
+    let place = Place::new();
+    fs::set_permissions(place.path(), Permissions::from_mode(0o777)).expect("it is ours");
+    fs::copy(stagesh(), place.path().join("stagesh")).expect("there is room");
+    place.write("others/x", "theirs");
+    let script = r#"fs::mkdir("t/a/b"); fs::write("t/a/b/x", ""); fs::write("t/y", ""); fs::chmod("t/a/b", 0o500); fs::chmod("t/a", 0); fs::chmod("t", 0o555);
+        for f in [|| fs::copy("t", "c"), || fs::glob("t/**/x"), || fs::list("t/a"), || fs::exists("t/a/b"), || fs::write("t/new", ""), || fs::remove("t/y"), || fs::remove_all("others")]
+            { try { f.call(); print("?"); } catch (e) { print(e.message); } }
+        fs::chmod("t", 0o755); fs::write("t/y", "old"); fs::chmod("t", 0o555); fs::write("t/y", "new"); print(fs::read("t/y"));
+        fs::remove_all("t"); fs::remove_all("c"); print(fs::exists("t") || fs::exists("c")); print(fs::read("others/x"));"#;
+    let mut command = if getuid().is_root() { Command::new("setpriv") } else { Command::new("env") };
+    if getuid().is_root() {
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    }
+    let output = command.arg("./stagesh").args(["-e", script]).current_dir(place.path()).output().expect("it starts");
+    let expected = "fs::copy: cannot copy `t/a` to `c/a`: permission denied
+fs::glob: cannot list `t/a`: permission denied
+fs::list: cannot list `t/a`: permission denied
+fs::exists: cannot look at `t/a/b`: permission denied
+fs::write: cannot write `t/new`: permission denied
+fs::remove: cannot remove `t/y`: permission denied
+";
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.starts_with(expected), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    if getuid().is_root() {
+        assert_eq!(
+            &text[expected.len()..],
+            "fs::remove_all: cannot remove `others/x`: permission denied\nnew\nfalse\ntheirs\n"
+        );
+    }
+}
+
+#[test]
 fn a_file_that_is_a_mount_point_is_written_in_place() {
     let place = Place::new();
     place.write("under", "old");
