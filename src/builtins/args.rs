@@ -5,7 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rhai::{Array, Blob, Dynamic, Engine, FnPtr, ImmutableString, Map};
+use rhai::{Array, Blob, Dynamic, Engine, FnPtr, ImmutableString};
 
 use super::error::Error;
 use crate::sys::signal::{Signal, SignalError};
@@ -77,26 +77,6 @@ pub fn from_os(name: &OsStr) -> Dynamic {
     match name.to_str() {
         Some(text) => text.to_string().into(),
         None => Dynamic::from_blob(name.as_bytes().to_vec()),
-    }
-}
-
-/// A map of options, none of which is unknown.
-///
-/// # Errors
-///
-/// [`Error::Argument`], [`Error::UnknownOption`].
-pub fn options(
-    verb: &'static str,
-    engine: &Engine,
-    value: &Dynamic,
-    known: &'static [&'static str],
-) -> Result<Map, Error> {
-    let Some(map) = value.read_lock::<Map>() else {
-        return Err(Error::Argument { verb, expected: "a map of options".into(), given: describe(engine, value) });
-    };
-    match map.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(unknown) => Err(Error::UnknownOption { verb, of: None, key: unknown.to_string(), known }),
-        None => Ok(map.clone()),
     }
 }
 

@@ -19,7 +19,7 @@ pub fn register(room: &mut Room<'_>) {
     room.add("secret", |call, given| {
         let question = args::text("secret", call.engine(), &given[0])?;
         let line = answer(call, "secret", &question, Echo::Off)?;
-        call.host.mask_bytes(&line);
+        call.host.mask(&line);
         Ok(as_value(line))
     });
 }

@@ -10,6 +10,7 @@ use rhai::{Array, Blob, Dynamic, EvalAltResult, ImmutableString, Map};
 use sha2::{Digest, Sha256};
 
 use super::error::{Error, stopped};
+use super::options::Reader;
 use super::record::Record;
 use super::{Call, Host, Outcome, Room, args, glob};
 use crate::host::streams::MOST_CAPTURED;
@@ -18,6 +19,9 @@ use crate::sys::remove;
 use crate::sys::replace::{self, MODE};
 
 type Raised = Box<EvalAltResult>;
+
+/// What a mode is.
+const A_MODE: &str = "a mode (0 to 0o7777)";
 
 /// Registers the room.
 pub fn register(room: &mut Room<'_>) {
@@ -170,11 +174,10 @@ fn with_content<T>(
 fn write(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let verb = "fs::write";
     let path = path(verb, call, &given[0])?;
-    let mode = match given.get(2) {
-        Some(options) => args::options(verb, call.engine(), options, &["mode"])?.get("mode").cloned(),
-        None => None,
-    };
-    let mode = mode.map(|value| permissions(verb, call, &value)).transpose()?;
+    let reader = Reader { verb, engine: call.engine() };
+    let options = given.get(2).map(|options| reader.map(options, &["mode"])).transpose()?.unwrap_or_default();
+    let mode = options.get("mode").map(|value| mode_of(value).ok_or_else(|| reader.wrong("mode", A_MODE, value)));
+    let mode = mode.transpose()?;
     with_content(verb, call, &given[1], |bytes| call.host.write_file(&path, bytes, mode))?
         .map_err(|error| raise(call.host, verb, "write", &path, error))?;
     Ok(Dynamic::UNIT)
@@ -187,14 +190,14 @@ fn append(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     Ok(Dynamic::UNIT)
 }
 
-/// Permissions: a number from 0 to 0o7777.
+/// Permissions.
 fn permissions(verb: &'static str, call: &Call<'_>, value: &Dynamic) -> Result<u32, Error> {
-    let mode = value.as_int().ok().and_then(|mode| u32::try_from(mode).ok()).filter(|mode| *mode <= MODE);
-    mode.ok_or_else(|| Error::Argument {
-        verb,
-        expected: "a mode (0 to 0o7777)".into(),
-        given: args::describe(call.engine(), value),
-    })
+    let given = || args::describe(call.engine(), value);
+    mode_of(value).ok_or_else(|| Error::Argument { verb, expected: A_MODE.into(), given: given() })
+}
+
+fn mode_of(value: &Dynamic) -> Option<u32> {
+    value.as_int().ok().and_then(|mode| u32::try_from(mode).ok()).filter(|mode| *mode <= MODE)
 }
 
 /// Whether something is there, and is so: links are followed, and one that leads nowhere is not.

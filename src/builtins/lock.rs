@@ -9,6 +9,7 @@ use rhai::{Dynamic, EvalAltResult, ImmutableString, NativeCallContext};
 use super::background;
 use super::callback::Entry;
 use super::error::{Error, stopped};
+use super::options::Reader;
 use super::record::has_no;
 use super::{Call, Host, Outcome, Room, args};
 use crate::host::exit_stack::EntryId;
@@ -52,11 +53,9 @@ pub fn register(room: &mut Room<'_>) {
 fn lock(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let verb = "fs::lock";
     let path = args::path(verb, call.engine(), &given[0])?;
-    let wait = match given.get(1) {
-        Some(options) => args::options(verb, call.engine(), options, &["wait"])?.get("wait").cloned(),
-        None => None,
-    };
-    let wait = wait.map(|wait| args::seconds(verb, call.engine(), &wait)).transpose()?;
+    let reader = Reader { verb, engine: call.engine() };
+    let options = given.get(1).map(|options| reader.map(options, &["wait"])).transpose()?.unwrap_or_default();
+    let wait = options.get("wait").map(|wait| reader.seconds("wait", wait)).transpose()?;
     super::output::flush(call.host)?;
     // A time that the clock cannot hold is for ever.
     let until = wait.and_then(|wait| Instant::now().checked_add(wait));

@@ -2,9 +2,10 @@
 
 use std::io;
 
-use rhai::{Dynamic, ImmutableString, Map};
+use rhai::{Dynamic, ImmutableString};
 
 use super::error::{Error, stopped};
+use super::options::Reader;
 use super::{Call, Outcome, Room, args, output};
 use crate::host::log::Level;
 
@@ -42,7 +43,9 @@ fn level(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
 fn to(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let verb = "log::to";
     let path = args::path(verb, call.engine(), &given[0])?;
-    let append = given.get(1).map_or(Ok(false), |options| append(call, options))?;
+    let reader = Reader { verb, engine: call.engine() };
+    let options = given.get(1).map(|options| reader.map(options, &["append"])).transpose()?.unwrap_or_default();
+    let append = options.get("append").map_or(Ok(false), |append| reader.bool("append", append))?;
     output::flush(call.host)?;
     call.host.log_to(&path, append).map_err(|error| match error.kind() {
         io::ErrorKind::Interrupted => stopped(),
@@ -51,27 +54,12 @@ fn to(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     Ok(Dynamic::UNIT)
 }
 
-/// Whether the options say that the file is to be gone on with.
-fn append(call: &Call<'_>, options: &Dynamic) -> Result<bool, Error> {
-    let (verb, key, known) = ("log::to", "append", &["append"]);
-    let given = |value: &Dynamic| args::describe(call.engine(), value);
-    let Some(map) = options.read_lock::<Map>() else {
-        let expected = "a map of options after the path".into();
-        return Err(Error::Argument { verb, expected, given: given(options) });
-    };
-    if let Some(key) = map.keys().find(|name| *name != key) {
-        return Err(Error::UnknownOption { verb, of: None, key: key.to_string(), known });
-    }
-    let wrong = |value| Error::Option { verb, key: key.into(), expected: "true or false".into(), given: given(value) };
-    map.get(key).map_or(Ok(false), |value| value.as_bool().map_err(|_| wrong(value)))
-}
-
 fn mask(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let wrong = |given| Error::Argument { verb: "log::mask", expected: "a text that is not blank".into(), given };
     let text = args::bytes(&given[0]).ok_or_else(|| wrong(args::describe(call.engine(), &given[0])))?;
     if text.trim_ascii().is_empty() {
         return Err(wrong(if text.is_empty() { "an empty one" } else { "blanks" }.into()).into());
     }
-    call.host.mask_bytes(&text);
+    call.host.mask(&text);
     Ok(Dynamic::UNIT)
 }

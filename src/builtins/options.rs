@@ -78,6 +78,22 @@ impl Options {
 
 /// What any map of options is read with.
 impl Reader<'_> {
+    /// The map, none of whose keys is unknown.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Argument`], [`Error::UnknownOption`].
+    pub fn map(&self, given: &Dynamic, known: &'static [&'static str]) -> Result<Map, Error> {
+        let Some(map) = given.read_lock::<Map>() else {
+            let given = args::describe(self.engine, given);
+            return Err(Error::Argument { verb: self.verb, expected: "a map of options".into(), given });
+        };
+        match map.keys().find(|key| !known.contains(&key.as_str())) {
+            Some(unknown) => Err(self.unknown(None, unknown, known)),
+            None => Ok(map.clone()),
+        }
+    }
+
     /// An option has the wrong type or value.
     #[must_use]
     pub fn wrong(&self, key: &str, expected: &str, value: &Dynamic) -> Error {
@@ -113,9 +129,7 @@ impl Reader<'_> {
     ///
     /// [`Error::Option`].
     pub fn line(&self, key: &str, value: &Dynamic) -> Result<String, Error> {
-        let text = value.read_lock::<ImmutableString>().map(|text| text.to_string());
-        let is_line = |text: &String| !text.is_empty() && !text.chars().any(char::is_control);
-        text.filter(is_line).ok_or_else(|| self.wrong(key, "a string of one line", value))
+        line_of(value).ok_or_else(|| self.wrong(key, "a string of one line", value))
     }
 }
 
@@ -143,7 +157,12 @@ impl Reader<'_> {
         args::path(self.verb, self.engine, value).map_err(|_| self.wrong(key, expected, value))
     }
 
-    fn bool(&self, key: &str, value: &Dynamic) -> Result<bool, Error> {
+    /// A bool.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`].
+    pub fn bool(&self, key: &str, value: &Dynamic) -> Result<bool, Error> {
         value.as_bool().map_err(|_| self.wrong(key, "true or false", value))
     }
 
@@ -218,6 +237,13 @@ impl Reader<'_> {
             _ => Err(self.wrong(key, expected, value)),
         }
     }
+}
+
+/// A text of one line, not empty and without what moves the cursor.
+#[must_use]
+pub fn line_of(value: &Dynamic) -> Option<String> {
+    let text = value.read_lock::<ImmutableString>().map(|text| text.to_string());
+    text.filter(|text| !text.is_empty() && !text.chars().any(char::is_control))
 }
 
 /// What an error says of a name that is not known: the nearest, and all of them.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use rhai::{Dynamic, Engine, ImmutableString, Map};
+use rhai::{Dynamic, Engine};
 
 use super::callback::Callee;
 use super::error::{Error, stopped};
+use super::options::{self, Reader};
 use super::{Call, Outcome, Room, args, unwind};
 use crate::host::stages::StageEnd;
 
@@ -16,49 +17,30 @@ pub fn register(room: &mut Room<'_>) {
 
 /// What a script has said of a stage.
 struct Options {
-    name: ImmutableString,
+    name: String,
     timeout: Option<Duration>,
 }
 
-const KEYS: &[&str] = &["name", "timeout"];
-
 impl Options {
     fn parse(engine: &Engine, given: &Dynamic) -> Result<Self, Error> {
-        let verb = "stage";
-        let wrong =
-            |expected: &str| Error::Argument { verb, expected: expected.into(), given: args::describe(engine, given) };
-        let Some(map) = given.read_lock::<Map>() else {
-            if !given.is_string() {
-                return Err(wrong("a name or a map with `name` and `timeout`"));
-            }
-            let name = line(given).ok_or_else(|| wrong("a name of one line"))?;
+        let reader = Reader { verb: "stage", engine };
+        if given.is_string() {
+            let name = options::line_of(given).ok_or_else(|| no_stage(engine, "a name of one line", given))?;
             return Ok(Self { name, timeout: None });
-        };
-        let wrong = |key: &str, expected: &str, value: &Dynamic| Error::Option {
-            verb,
-            key: key.into(),
-            expected: expected.into(),
-            given: args::describe(engine, value),
-        };
-        let (mut name, mut timeout) = (None, None);
-        for (key, value) in map.iter() {
-            match key.as_str() {
-                "name" => name = Some(line(value).ok_or_else(|| wrong(key, "a string of one line", value))?),
-                "timeout" => {
-                    let seconds = args::seconds(verb, engine, value);
-                    timeout = Some(seconds.map_err(|_| wrong(key, "a number of seconds, at least 0", value))?);
-                }
-                _ => return Err(Error::UnknownOption { verb, of: None, key: key.to_string(), known: KEYS }),
-            }
         }
-        let name = name.ok_or_else(|| Error::Words(verb, "its map has no `name`".into()))?;
+        if !given.is_map() {
+            return Err(no_stage(engine, "a name or a map with `name` and `timeout`", given));
+        }
+        let map = reader.map(given, &["name", "timeout"])?;
+        let name = map.get("name").ok_or_else(|| Error::Words(reader.verb, "its map has no `name`".into()))?;
+        let name = reader.line("name", name)?;
+        let timeout = map.get("timeout").map(|timeout| reader.seconds("timeout", timeout)).transpose()?;
         Ok(Self { name, timeout })
     }
 }
 
-fn line(value: &Dynamic) -> Option<ImmutableString> {
-    let text = value.read_lock::<ImmutableString>()?.clone();
-    (!text.is_empty() && !text.chars().any(char::is_control)).then_some(text)
+fn no_stage(engine: &Engine, expected: &str, given: &Dynamic) -> Error {
+    Error::Argument { verb: "stage", expected: expected.into(), given: args::describe(engine, given) }
 }
 
 fn stage(call: &Call<'_>, given: &[Dynamic]) -> Outcome {

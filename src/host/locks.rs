@@ -3,12 +3,9 @@
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::State;
-use crate::sys::interrupts::with_all_blocked;
 use crate::sys::lock::{Identity, LockFile, Locked};
 
 /// Why there is no lock.
@@ -30,14 +27,6 @@ impl From<io::Error> for Unlocked {
     }
 }
 
-/// What a thread that waits for a lock has come to.
-#[derive(Default)]
-struct Wait {
-    result: Mutex<Option<io::Result<()>>>,
-    /// Nobody wants the lock any more: it is given back as soon as it is had.
-    is_abandoned: AtomicBool,
-}
-
 impl<H> State<H> {
     /// Takes the lock of a file, which is made if there is none.
     ///
@@ -55,12 +44,14 @@ impl<H> State<H> {
             if self.holds(identity) {
                 return Err(Unlocked::Own);
             }
-            if !file.try_lock()? {
-                self.wait_for_lock(&file, until)?;
-            }
+            let mut locked = match file.try_lock()? {
+                Some(locked) => locked,
+                None => self.wait_for_lock(&file, until)?,
+            };
             // Whoever had it may have removed the file, and another may lock a new one of that name.
-            if file.is_there() {
-                let locked = Rc::new(file.hold());
+            if locked.is_there() {
+                locked.tell_holder();
+                let locked = Rc::new(locked);
                 self.locks.borrow_mut().push((identity, Rc::downgrade(&locked)));
                 return Ok(locked);
             }
@@ -73,44 +64,16 @@ impl<H> State<H> {
         locks.iter().any(|(known, _)| *known == identity)
     }
 
-    /// Waits in a thread, which is left behind when it is too late or the run is stopped. Source: flock(2) has no limit.
-    fn wait_for_lock(&self, file: &LockFile, until: Option<Instant>) -> Result<(), Unlocked> {
+    /// Waits in a thread, for flock(2) knows no limit. One that is left behind gives back what it gets: nobody takes it.
+    fn wait_for_lock(&self, file: &LockFile, until: Option<Instant>) -> Result<Locked, Unlocked> {
         if until.is_some_and(|until| Instant::now() >= until) {
             return Err(Unlocked::Busy);
         }
-        let wait = Arc::new(Wait::default());
-        let (waiting, own, waker) = (Arc::clone(&wait), file.try_clone()?, self.interrupts().waker()?);
-        let thread = std::thread::Builder::new().name("lock".into());
-        with_all_blocked(|| {
-            thread.spawn(move || {
-                let result = own.lock();
-                let mut slot = waiting.result.lock().unwrap_or_else(PoisonError::into_inner);
-                if waiting.is_abandoned.load(Ordering::SeqCst) {
-                    own.unlock();
-                } else {
-                    *slot = Some(result);
-                    waker.wake();
-                }
-            })
-        })?;
-        let take = || wait.result.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let why = loop {
-            if let Some(result) = take() {
-                return Ok(result?);
-            }
-            if self.stopped() {
-                break Unlocked::Stopped;
-            }
-            if until.is_some_and(|until| Instant::now() >= until) {
-                break Unlocked::Busy;
-            }
-            self.block(&[], until)?;
-        };
-        let mut slot = wait.result.lock().unwrap_or_else(PoisonError::into_inner);
-        wait.is_abandoned.store(true, Ordering::SeqCst);
-        if let Some(Ok(())) = slot.take() {
-            file.unlock();
+        let own = file.try_clone()?;
+        match self.in_thread("lock", until, move || own.lock())? {
+            Some(locked) => Ok(locked?),
+            None if self.stopped() => Err(Unlocked::Stopped),
+            None => Err(Unlocked::Busy),
         }
-        Err(why)
     }
 }

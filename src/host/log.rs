@@ -294,12 +294,7 @@ impl<H> State<H> {
     }
 
     /// From now on the text, and each of its lines, is `***` in all that stagesh writes itself. Blanks alone hide nothing.
-    pub fn mask(&self, text: &str) {
-        self.mask_bytes(text.as_bytes());
-    }
-
-    /// As [`State::mask`], of bytes that need not be text.
-    pub fn mask_bytes(&self, text: &[u8]) {
+    pub fn mask(&self, text: &[u8]) {
         self.log.lock().masks.add(text);
         self.log.has.fetch_or(MASKS, Ordering::Relaxed);
     }

@@ -12,7 +12,7 @@ pub struct LockFile {
     path: PathBuf,
 }
 
-/// A lock that this process has.
+/// A lock that this process has; it is given back when this is dropped.
 #[derive(Debug)]
 pub struct Locked(LockFile);
 
@@ -40,13 +40,6 @@ impl LockFile {
         Ok((found.dev(), found.ino()))
     }
 
-    /// Whether the path still leads to it: a lock of a file that was removed, or replaced, excludes nobody.
-    #[must_use]
-    pub fn is_there(&self) -> bool {
-        let there = self.path.metadata().map(|found| (found.dev(), found.ino())).ok();
-        there.is_some() && there == self.identity().ok()
-    }
-
     /// Another handle of the same file, for a thread that waits.
     ///
     /// # Errors
@@ -61,10 +54,10 @@ impl LockFile {
     /// # Errors
     ///
     /// As flock(2).
-    pub fn try_lock(&self) -> io::Result<bool> {
+    pub fn try_lock(&self) -> io::Result<Option<Locked>> {
         match self.file.try_lock() {
-            Ok(()) => Ok(true),
-            Err(TryLockError::WouldBlock) => Ok(false),
+            Ok(()) => Ok(Some(Locked(self.try_clone()?))),
+            Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
@@ -74,39 +67,25 @@ impl LockFile {
     /// # Errors
     ///
     /// As flock(2).
-    pub fn lock(&self) -> io::Result<()> {
-        self.file.lock()
-    }
-
-    /// Gives the lock back: of every handle, whoever inherited one.
-    pub fn unlock(&self) {
-        let _ = self.file.unlock();
-    }
-
-    /// The lock, which was taken, is now this process's: the file tells its number.
-    #[must_use]
-    pub fn hold(mut self) -> Locked {
-        // Who has it, the kernel says as well: a disk that is full is no reason not to have it.
-        let _ = self.file.set_len(0).and_then(|()| self.file.rewind());
-        let _ = writeln!(self.file, "{}", std::process::id());
-        Locked(self)
+    pub fn lock(self) -> io::Result<Locked> {
+        self.file.lock()?;
+        Ok(Locked(self))
     }
 }
 
 impl Locked {
-    /// The file.
+    /// Whether the path still leads to the file: a lock of one that was removed, or replaced, excludes nobody.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.0.path
+    pub fn is_there(&self) -> bool {
+        let there = self.0.path.metadata().map(|found| (found.dev(), found.ino())).ok();
+        there.is_some() && there == self.0.identity().ok()
     }
 
-    /// Which file it is.
-    ///
-    /// # Errors
-    ///
-    /// As fstat(2).
-    pub fn identity(&self) -> io::Result<Identity> {
-        self.0.identity()
+    /// Writes the number of this process into the file.
+    pub fn tell_holder(&mut self) {
+        let file = &mut self.0.file;
+        // Who has it, the kernel says as well: a disk that is full is no reason not to have it.
+        let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
     }
 }
 
@@ -114,7 +93,8 @@ impl Drop for Locked {
     fn drop(&mut self) {
         // Whoever gets it next is not told of this process by an old number.
         let _ = self.0.file.set_len(0);
-        self.0.unlock();
+        // Of every handle, whoever inherited one.
+        let _ = self.0.file.unlock();
     }
 }
 

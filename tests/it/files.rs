@@ -60,7 +60,7 @@ fn a_mode_is_what_was_asked_for_and_else_what_the_umask_leaves() {
     run_in(&place, script).expect(0, "27\n");
     let modes = ["a", "b", "c", "a2", "d/e", "s"].map(|name| mode(place.path().join(name)));
     assert_eq!(modes.map(|mode| format!("{mode:o}")), ["640", "640", "666", "400", "750", "4711"]);
-    refuses(r#"fs::write("a", "", #{mode: 65536});"#, "fs::write: expected a mode (0 to 0o7777), not `65536`");
+    refuses(r#"fs::write("a", "", #{mode: 65536});"#, "fs::write: `mode` is a mode (0 to 0o7777), not `65536`");
     refuses(
         r#"fs::write("a", "", #{moed: 1});"#,
         "fs::write: there is no option `moed` (did you mean `mode`? there is mode)",

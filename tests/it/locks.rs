@@ -96,7 +96,7 @@ fn a_script_that_would_wait_for_itself_is_told() {
         .expect(0, &format!("{message}true\n"));
     refuses("fs::lock(\"/no/such/lock\");", "fs::lock: cannot lock `/no/such/lock`: no such file or directory");
     refuses("fs::lock(\"l\", #{wiat: 1});", "fs::lock: there is no option `wiat` (did you mean `wait`? there is wait)");
-    refuses("fs::lock(\"l\", #{wait: -1});", "fs::lock: expected a number of seconds, at least 0, not `-1`");
+    refuses("fs::lock(\"l\", #{wait: -1});", "fs::lock: `wait` is a number of seconds, at least 0, not `-1`");
     code("print(fs::holder(\"/no/such/lock\") == ());").run().expect(0, "true\n");
 }
 

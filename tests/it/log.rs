@@ -204,7 +204,7 @@ fn a_log_that_cannot_be_opened_is_an_error() {
     refuses("log::to(\"/no/such/log\");", "log::to: cannot open `/no/such/log`: no such file or directory");
     refuses("log::to(\"/\");", "log::to: cannot open `/`: is a directory");
     refuses("log::to(\"\");", "log::to: expected a path, not the empty string");
-    refuses("log::to(\"x\", true);", "log::to: expected a map of options after the path, not `true`");
+    refuses("log::to(\"x\", true);", "log::to: expected a map of options, not `true`");
     refuses(
         "log::to(\"x\", #{apend: true});",
         "log::to: there is no option `apend` (did you mean `append`? there is append)",
