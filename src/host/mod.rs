@@ -16,6 +16,7 @@ pub mod environment;
 pub mod exit_stack;
 mod family;
 pub mod files;
+pub mod frames;
 mod live;
 pub mod locks;
 pub mod log;
@@ -49,12 +50,13 @@ use crate::sys::lock::{Identity, Locked};
 use crate::sys::signal::Signal;
 use background::Background;
 use environment::Environment;
-use exit_stack::{EntryId, ExitStack};
+use exit_stack::ExitStack;
+use frames::Frame;
 use log::{Level, Log};
-use outcome::{Blemish, Outcome};
+use outcome::Blemish;
 use output::{Fault, Output};
 use settings::Settings;
-use stages::{Label, Open, Stages};
+use stages::{Open, Stages};
 use stop::{Phase, Stop};
 use traps::Traps;
 
@@ -62,53 +64,8 @@ use traps::Traps;
 /// holds up no clean-up.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A handler that runs for longer than this is named.
-const LONG: Duration = Duration::from_secs(10);
-
 /// The clock is read at every so many operations of a handler: a reading costs as much as an operation.
 const OPERATIONS_PER_CLOCK: u32 = 16;
-
-/// What runs a handler needs to be told of it.
-#[derive(Clone, Debug)]
-pub struct HandlerInfo {
-    /// What reports call it.
-    pub name: String,
-    /// How long it may run.
-    pub timeout: Option<Duration>,
-    /// The stage in which it was registered.
-    pub stage: Option<Rc<Label>>,
-    /// Why the run, or the scope that it belongs to, ends.
-    pub outcome: Option<Outcome>,
-}
-
-#[derive(Debug)]
-struct HandlerFrame {
-    info: HandlerInfo,
-    deadline: Option<Instant>,
-    /// When the line about its long run is due; `None` once it was said.
-    mention: Option<Instant>,
-    started: Instant,
-}
-
-#[derive(Debug)]
-struct Frame {
-    /// `None` for the script.
-    handler: Option<HandlerFrame>,
-    stop: Option<Stop>,
-    /// The stages that run in it, the innermost last.
-    stages: Vec<Open>,
-}
-
-impl Frame {
-    fn new(handler: Option<HandlerFrame>) -> Self {
-        Self { handler, stop: None, stages: Vec::new() }
-    }
-
-    /// What stops what runs in it.
-    fn stop(&self) -> Option<Stop> {
-        self.stop.or_else(|| self.stages.iter().any(Open::is_over).then_some(Stop::TimedOut))
-    }
-}
 
 /// The state of a run. `H` is what the exit stack holds.
 pub struct State<H> {
@@ -527,115 +484,6 @@ impl<H> State<H> {
     #[must_use]
     pub fn ended_by(&self) -> Option<(Signal, Sender)> {
         self.ended_by.get().map(|caught| (caught.signal, caught.sender))
-    }
-}
-
-/// Handlers.
-impl<H> State<H> {
-    /// Puts a handler on the exit stack.
-    pub fn register(&self, handler: H) -> EntryId {
-        let id = self.stack.borrow_mut().push(handler);
-        self.warn_of_untrapped();
-        id
-    }
-
-    /// Looks at the exit stack. Nothing that is called meanwhile may register.
-    pub fn stack<T>(&self, look: impl FnOnce(&mut ExitStack<H>) -> T) -> T {
-        look(&mut self.stack.borrow_mut())
-    }
-
-    /// Begins a handler: from now on the latch is its own.
-    pub fn enter(&self, info: HandlerInfo) {
-        let started = Instant::now();
-        let deadline = info.timeout.or(self.settings.handler_timeout).and_then(|limit| started.checked_add(limit));
-        let handler = HandlerFrame { info, deadline, mention: Some(started + LONG), started };
-        self.frames.borrow_mut().push(Frame::new(Some(handler)));
-        self.refresh_attention();
-    }
-
-    /// Ends the handler that runs.
-    ///
-    /// # Returns
-    ///
-    /// What stopped it, if anything did.
-    pub fn leave(&self) -> Option<Stop> {
-        // A signal that came before the end belongs to it.
-        self.look();
-        let (frame, below) = {
-            let mut frames = self.frames.borrow_mut();
-            let frame = frames.pop()?;
-            (frame, frames.last().map(|below| (below.stop, below.handler.is_some())))
-        };
-        let (stop, is_handler) = below.unwrap_or_default();
-        self.refresh_attention();
-        if let (Some(Stop::Signal(signal)), false) = (stop, is_handler) {
-            // It came while the handler ran, and is acted on now.
-            self.announce(signal);
-        }
-        if !is_handler {
-            self.die_of_dead_output();
-        }
-        frame.stop
-    }
-
-    /// Whether a handler runs.
-    #[must_use]
-    pub fn in_handler(&self) -> bool {
-        self.frames.borrow().len() > 1
-    }
-
-    /// Why the run, or the scope that the running handler belongs to, ends; `None` where no handler runs.
-    #[must_use]
-    pub fn outcome(&self) -> Option<Outcome> {
-        self.frames.borrow().last().and_then(|frame| frame.handler.as_ref()?.info.outcome.clone())
-    }
-
-    /// Notes something that a status of 0 must tell of.
-    pub fn blemish(&self, blemish: Blemish) {
-        self.blemishes.borrow_mut().push(blemish);
-    }
-
-    /// What the clean-up has left to tell.
-    #[must_use]
-    pub fn blemishes(&self) -> Vec<Blemish> {
-        self.blemishes.borrow().clone()
-    }
-
-    /// Where the run is.
-    #[must_use]
-    pub fn phase(&self) -> Phase {
-        self.phase.get()
-    }
-
-    /// Takes the script's latch: from here on handlers run, and signals are noted.
-    ///
-    /// # Returns
-    ///
-    /// The mark below everything on the stack.
-    pub fn begin_unwinding(&self) -> EntryId {
-        self.phase.set(Phase::Unwinding);
-        if let Some(script) = self.frames.borrow_mut().first_mut() {
-            script.stop = None;
-        }
-        self.refresh_attention();
-        EntryId::BOTTOM
-    }
-
-    /// Ends the run if nothing is left to do.
-    ///
-    /// # Returns
-    ///
-    /// Whether it is done.
-    pub fn finish(&self) -> bool {
-        if self.stack.borrow().is_empty() {
-            self.drain();
-        }
-        self.look();
-        let done = self.stack.borrow().is_empty();
-        if done {
-            self.phase.set(Phase::Done);
-        }
-        done
     }
 }
 

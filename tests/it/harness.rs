@@ -42,6 +42,12 @@ pub(crate) fn code(code: &str) -> Run {
     Run::new().arg("-e").arg(code)
 }
 
+/// Runs the code, which succeeds, prints just that, and says nothing on standard error.
+#[track_caller]
+pub(crate) fn prints(script: &str, stdout: &str) {
+    code(script).run().expect(0, stdout).expect_no_error();
+}
+
 /// A script that fails with this message.
 pub(crate) fn refuses(script: &str, message: &str) {
     code(script).run().expect_code(1).expect_error(&format!("error: {message}"));

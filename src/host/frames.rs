@@ -1,0 +1,165 @@
+//! What runs: a stack of frames, the script at the bottom and handlers above it, and the run's way to its end.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::State;
+use super::exit_stack::{EntryId, ExitStack};
+use super::outcome::{Blemish, Outcome};
+use super::stages::{Label, Open};
+use super::stop::{Phase, Stop};
+
+/// A handler that runs for longer than this is named.
+const LONG: Duration = Duration::from_secs(10);
+
+/// What runs a handler needs to be told of it.
+#[derive(Clone, Debug)]
+pub struct HandlerInfo {
+    /// What reports call it.
+    pub name: String,
+    /// How long it may run.
+    pub timeout: Option<Duration>,
+    /// The stage in which it was registered.
+    pub stage: Option<Rc<Label>>,
+    /// Why the run, or the scope that it belongs to, ends.
+    pub outcome: Option<Outcome>,
+}
+
+/// A handler that runs.
+#[derive(Debug)]
+pub(super) struct HandlerFrame {
+    pub(super) info: HandlerInfo,
+    pub(super) deadline: Option<Instant>,
+    /// When the line about its long run is due; `None` once it was said.
+    pub(super) mention: Option<Instant>,
+    pub(super) started: Instant,
+}
+
+/// What runs: the script, or a handler.
+#[derive(Debug)]
+pub(super) struct Frame {
+    /// `None` for the script.
+    pub(super) handler: Option<HandlerFrame>,
+    pub(super) stop: Option<Stop>,
+    /// The stages that run in it, the innermost last.
+    pub(super) stages: Vec<Open>,
+}
+
+impl Frame {
+    pub(super) fn new(handler: Option<HandlerFrame>) -> Self {
+        Self { handler, stop: None, stages: Vec::new() }
+    }
+
+    /// What stops what runs in it.
+    pub(super) fn stop(&self) -> Option<Stop> {
+        self.stop.or_else(|| self.stages.iter().any(Open::is_over).then_some(Stop::TimedOut))
+    }
+}
+
+impl<H> State<H> {
+    /// Puts a handler on the exit stack.
+    pub fn register(&self, handler: H) -> EntryId {
+        let id = self.stack.borrow_mut().push(handler);
+        self.warn_of_untrapped();
+        id
+    }
+
+    /// Looks at the exit stack. Nothing that is called meanwhile may register.
+    pub fn stack<T>(&self, look: impl FnOnce(&mut ExitStack<H>) -> T) -> T {
+        look(&mut self.stack.borrow_mut())
+    }
+
+    /// Begins a handler: from now on the latch is its own.
+    pub fn enter(&self, info: HandlerInfo) {
+        let started = Instant::now();
+        let deadline = info.timeout.or(self.settings.handler_timeout).and_then(|limit| started.checked_add(limit));
+        let handler = HandlerFrame { info, deadline, mention: Some(started + LONG), started };
+        self.frames.borrow_mut().push(Frame::new(Some(handler)));
+        self.refresh_attention();
+    }
+
+    /// Ends the handler that runs.
+    ///
+    /// # Returns
+    ///
+    /// What stopped it, if anything did.
+    pub fn leave(&self) -> Option<Stop> {
+        // A signal that came before the end belongs to it.
+        self.look();
+        let (frame, below) = {
+            let mut frames = self.frames.borrow_mut();
+            let frame = frames.pop()?;
+            (frame, frames.last().map(|below| (below.stop, below.handler.is_some())))
+        };
+        let (stop, is_handler) = below.unwrap_or_default();
+        self.refresh_attention();
+        if let (Some(Stop::Signal(signal)), false) = (stop, is_handler) {
+            // It came while the handler ran, and is acted on now.
+            self.announce(signal);
+        }
+        if !is_handler {
+            self.die_of_dead_output();
+        }
+        frame.stop
+    }
+
+    /// Whether a handler runs.
+    #[must_use]
+    pub fn in_handler(&self) -> bool {
+        self.frames.borrow().len() > 1
+    }
+
+    /// Why the run, or the scope that the running handler belongs to, ends; `None` where no handler runs.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.frames.borrow().last().and_then(|frame| frame.handler.as_ref()?.info.outcome.clone())
+    }
+
+    /// Notes something that a status of 0 must tell of.
+    pub fn blemish(&self, blemish: Blemish) {
+        self.blemishes.borrow_mut().push(blemish);
+    }
+
+    /// What the clean-up has left to tell.
+    #[must_use]
+    pub fn blemishes(&self) -> Vec<Blemish> {
+        self.blemishes.borrow().clone()
+    }
+
+    /// Where the run is.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// Takes the script's latch: from here on handlers run, and signals are noted.
+    ///
+    /// # Returns
+    ///
+    /// The mark below everything on the stack.
+    pub fn begin_unwinding(&self) -> EntryId {
+        self.phase.set(Phase::Unwinding);
+        if let Some(script) = self.frames.borrow_mut().first_mut() {
+            script.stop = None;
+        }
+        self.refresh_attention();
+        EntryId::BOTTOM
+    }
+
+    /// Ends the run if nothing is left to do.
+    ///
+    /// # Returns
+    ///
+    /// Whether it is done.
+    pub fn finish(&self) -> bool {
+        if self.stack.borrow().is_empty() {
+            self.drain();
+        }
+        self.look();
+        let done = self.stack.borrow().is_empty();
+        if done {
+            self.phase.set(Phase::Done);
+        }
+        done
+    }
+}
