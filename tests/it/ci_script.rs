@@ -18,7 +18,7 @@ const POINTS: [&str; 6] = ["rev-parse", "clone", "checkout", "gpg", "build", "de
 const POINT: &str = "#!/bin/sh
 point() {
     if [ \"$FAIL\" = \"$1\" ]; then echo \"fails at $1\" >&2; exit 7; fi
-    if [ \"$PAUSE\" = \"$1\" ]; then echo \"$$ is at $1\" >&2; sleep 600 & wait; fi
+    if [ \"$PAUSE\" = \"$1\" ]; then echo \"$$ is at $1\" >&2; exec sleep 600; fi
 }
 ";
 

@@ -31,7 +31,7 @@ const LOUD: [&str; 8] =
 const CLOUD: &str = r#"#!/bin/sh
 point() {
     if [ "$FAIL" = "$1" ]; then echo "fails at $1" >&2; exit 7; fi
-    if [ "$PAUSE" = "$1" ]; then echo "$$ is at $1" >&2; sleep 600 & wait; fi
+    if [ "$PAUSE" = "$1" ]; then echo "$$ is at $1" >&2; exec sleep 600; fi
 }
 echo "$*" >> "$CALLS"
 case "$1 $2" in
