@@ -49,7 +49,7 @@ fn to(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     output::flush(call.host)?;
     call.host.log_to(&path, append).map_err(|error| match error.kind() {
         io::ErrorKind::Interrupted => stopped(),
-        _ => Error::System { verb, action: format!("open `{}`", path.display()), error }.into(),
+        _ => Error::File { verb, action: "open", path: path.clone(), to: None, error }.into(),
     })?;
     Ok(Dynamic::UNIT)
 }
