@@ -9,5 +9,6 @@ pub mod resolver;
 pub mod run;
 pub mod source;
 pub mod syntax;
+pub mod tokens;
 
 pub use run::{Interpreter, Loaded};

@@ -55,7 +55,7 @@ impl Resolver {
             |error: Box<EvalAltResult>| Box::new(EvalAltResult::ErrorInModule(source.name.clone(), error, position));
         let mut parsed = engine.compile(&*source.text).map_err(|error| in_module(error.into()))?;
         parsed.set_source(source.name.clone());
-        if let Some(line) = unclosed_comment(engine, &source.text) {
+        if let Some(line) = unclosed_comment(&source.text) {
             return Err(in_module(EvalAltResult::ErrorRuntime(UNCLOSED_COMMENT.into(), line).into()));
         }
         if let Some((name, line)) = failure::sacred_definition(&parsed, &source.text) {

@@ -79,7 +79,7 @@ impl Interpreter {
         let mut ast =
             self.engine.compile(&*source.text).map_err(|error| Failure::from_parse_error(&error, &source.name))?;
         ast.set_source(source.name.clone());
-        if let Some(position) = unclosed_comment(&self.engine, &source.text) {
+        if let Some(position) = unclosed_comment(&source.text) {
             return Err(Failure::at(&source.name, position, UNCLOSED_COMMENT));
         }
         if let Some((name, position)) = sacred_definition(&ast, &source.text) {

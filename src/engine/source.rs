@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{AST, Engine, Position, Token};
+use rhai::{AST, Position};
 
+use super::tokens::{Open, Tokens};
 use crate::host::reason;
 
 /// The name of the text given by `-e`.
@@ -102,40 +103,18 @@ impl SourceText {
 
 /// Where a comment begins that nothing closes: the engine takes all that follows for a part of it, silently.
 #[must_use]
-pub fn unclosed_comment(engine: &Engine, text: &str) -> Option<Position> {
+pub fn unclosed_comment(text: &str) -> Option<Position> {
     if !text.contains("/*") {
         return None;
     }
-    // What follows the last token is blank, or a comment.
-    let (tokens, _control) = engine.lex([&text]);
-    let last = tokens.take_while(|(token, _)| !matches!(token, Token::EOF | Token::LexError(_))).last();
-    let (line, column) = match &last {
-        Some((Token::StringConstant(_) | Token::InterpolatedString(_) | Token::CharConstant(_), _)) => return None,
-        Some((_, position)) => (position.line()?, position.position()?),
-        None => (1, 1),
-    };
-    let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
-    let mut rest = text[start..].char_indices().skip(column - 1).map(|(index, c)| (start + index, c)).peekable();
-    let mut open: Vec<usize> = Vec::new();
-    while let Some((index, c)) = rest.next() {
-        let next = rest.peek().map(|(_, next)| *next);
-        match (c, next) {
-            ('/', Some('*')) => {
-                open.push(index);
-                rest.next();
-            }
-            ('*', Some('/')) if !open.is_empty() => {
-                open.pop();
-                rest.next();
-            }
-            ('/', Some('/')) if open.is_empty() => while rest.next_if(|(_, c)| *c != '\n').is_some() {},
-            _ => {}
-        }
-    }
-    let before = &text[..*open.first()?];
+    let mut tokens = Tokens::new(text);
+    tokens.by_ref().for_each(drop);
+    let (Open::Comment, start) = tokens.open()? else { return None };
+    let before = &text[..start];
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    Some(Position::new(u16::try_from(line).ok()?, u16::try_from(column).ok()?))
+    let count = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    Some(Position::new(count(line), count(column)))
 }
 
 /// The sentence about it.
@@ -238,10 +217,17 @@ mod tests {
 
     #[test]
     fn a_comment_that_is_not_closed_is_found_and_no_other() {
-        let find = |text: &str| unclosed_comment(&Engine::new_raw(), text).map(|at| (at.line(), at.position()));
+        let find = |text: &str| unclosed_comment(text).map(|at| (at.line(), at.position()));
         assert_eq!(find("f();\n  /* a /* b */\ng();"), Some((Some(2), Some(3))));
         assert_eq!(find("/* all"), Some((Some(1), Some(1))));
-        for closed in ["f(); /* a /* b */ */", "f(); // /*", "let a = \"/*\";", "/**/ f() /* */", "a /* b */ / c"] {
+        for closed in [
+            "f(); /* a /* b */ */",
+            "f(); // /*",
+            "let a = \"/*\";",
+            "/**/ f() /* */",
+            "a /* b */ / c",
+            "`${x}/*`; `a`",
+        ] {
             assert_eq!(find(closed), None, "{closed}");
         }
     }

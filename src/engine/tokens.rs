@@ -1,0 +1,198 @@
+//! The tokens of a text, with comments, each with where it is: read by Rhai's own tokenizer, so that nobody guesses
+//! where a string ends.
+
+use std::ops::Range;
+
+use rhai::{InputStream, Position, Token, TokenizeState, get_next_token};
+
+/// A token, and the bytes of the text that it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lexeme {
+    /// What it is. A text with `${…}` is several: parts, braces, and what is between them.
+    pub token: Token,
+    /// Where it is.
+    pub span: Range<usize>,
+}
+
+/// What a text has begun and not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Open {
+    /// A comment.
+    Comment,
+    /// A string that may go on in the next line.
+    Text,
+    /// A bracket of any kind.
+    Bracket,
+}
+
+/// The tokens of a text.
+pub struct Tokens<'a> {
+    stream: Characters<'a>,
+    state: TokenizeState,
+    position: Position,
+    brackets: Vec<Bracket>,
+    /// Whether the next brace begins the code in a text.
+    begins_code: bool,
+    open: Option<(Open, usize)>,
+}
+
+struct Bracket {
+    closing: Token,
+    start: usize,
+    /// Whether a text goes on behind it.
+    in_text: bool,
+}
+
+impl<'a> Tokens<'a> {
+    /// Of this text.
+    #[must_use]
+    pub fn new(text: &'a str) -> Self {
+        Self {
+            stream: Characters { text, at: 0 },
+            state: TokenizeState { include_comments: true, ..TokenizeState::default() },
+            position: Position::START,
+            brackets: Vec::new(),
+            begins_code: false,
+            open: None,
+        }
+    }
+
+    /// After the last token: the innermost of what the text has not ended, and the byte where that begins.
+    #[must_use]
+    pub fn open(&self) -> Option<(Open, usize)> {
+        self.open.or_else(|| self.brackets.last().map(|bracket| (Open::Bracket, bracket.start)))
+    }
+
+    fn count_brackets(&mut self, token: &Token, start: usize) {
+        let closing = match token {
+            Token::LeftBrace | Token::MapStart => Some(Token::RightBrace),
+            Token::LeftParen => Some(Token::RightParen),
+            Token::LeftBracket | Token::QuestionBracket => Some(Token::RightBracket),
+            _ => None,
+        };
+        if let Some(closing) = closing {
+            let in_text = std::mem::take(&mut self.begins_code);
+            self.brackets.push(Bracket { closing, start, in_text });
+        } else if self.brackets.last().is_some_and(|bracket| bracket.closing == *token) {
+            // The parser tells the tokenizer so.
+            if self.brackets.pop().is_some_and(|bracket| bracket.in_text) {
+                self.state.is_within_text_terminated_by = Some("`".into());
+            }
+        }
+        self.begins_code = matches!(token, Token::InterpolatedString(_));
+    }
+}
+
+impl Iterator for Tokens<'_> {
+    type Item = Lexeme;
+
+    fn next(&mut self) -> Option<Lexeme> {
+        let in_text = self.state.is_within_text_terminated_by.is_some();
+        if !in_text {
+            self.stream.skip_space();
+        }
+        let start = self.stream.at;
+        if start == self.stream.text.len() {
+            self.open = self.open.or_else(|| in_text.then_some((Open::Text, start)));
+            return None;
+        }
+        let (token, _) = get_next_token(&mut self.stream, &mut self.state, &mut self.position);
+        if self.state.comment_level > 0 {
+            self.open = Some((Open::Comment, start));
+        } else if matches!(token, Token::StringConstant(_)) && self.state.is_within_text_terminated_by.take().is_some()
+        {
+            self.open = Some((Open::Text, start));
+        }
+        // The `$` of `${` is read with the text before it.
+        let start = start - usize::from(self.begins_code);
+        self.count_brackets(&token, start);
+        Some(Lexeme { token, span: start..self.stream.at - usize::from(self.begins_code) })
+    }
+}
+
+/// The characters of a text, and how far they are read.
+struct Characters<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl Characters<'_> {
+    /// As the tokenizer does, which does not say how much it has skipped.
+    fn skip_space(&mut self) {
+        let rest = &self.text[self.at..];
+        self.at += rest.len() - rest.trim_ascii_start().len();
+    }
+}
+
+impl InputStream for Characters<'_> {
+    fn unget(&mut self, c: char) {
+        self.at -= c.len_utf8();
+    }
+
+    fn get_next(&mut self) -> Option<char> {
+        let c = self.peek_next()?;
+        self.at += c.len_utf8();
+        Some(c)
+    }
+
+    fn peek_next(&mut self) -> Option<char> {
+        self.text[self.at..].chars().next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spans(text: &str) -> Vec<&str> {
+        Tokens::new(text).map(|lexeme| &text[lexeme.span]).collect()
+    }
+
+    fn open(text: &str) -> Option<(Open, usize)> {
+        let mut tokens = Tokens::new(text);
+        tokens.by_ref().for_each(drop);
+        tokens.open()
+    }
+
+    #[test]
+    fn each_token_has_its_bytes() {
+        assert_eq!(spans("let x=\"ä\\n\" ; // end"), ["let", "x", "=", "\"ä\\n\"", ";", "// end"]);
+        assert_eq!(spans("a..=b /* /* */ */ #{x: 1.5}"), ["a", "..=", "b", "/* /* */ */", "#{", "x", ":", "1.5", "}"]);
+        assert_eq!(spans("1.foo(#\"raw\"#, 'x')"), ["1", ".", "foo", "(", "#\"raw\"#", ",", "'x'", ")"]);
+        assert_eq!(
+            spans("`a/*${ #{b: `c${d}`} }*/` + 1"),
+            ["`a/*", "${", "#{", "b", ":", "`c", "${", "d", "}", "`", "}", "}", "*/`", "+", "1"]
+        );
+    }
+
+    #[test]
+    fn what_a_text_leaves_open_is_known() {
+        for (text, expected) in [
+            ("f(); /* a /* b */", (Open::Comment, 5)),
+            ("if x {\n f(1, [2", (Open::Bracket, 13)),
+            ("f() {", (Open::Bracket, 4)),
+            ("let m = #{a: (", (Open::Bracket, 13)),
+            ("let x = `a\nb", (Open::Text, 8)),
+            ("let x = `a${b}c", (Open::Text, 14)),
+            ("let x = `a${b", (Open::Bracket, 10)),
+            ("let x = #\"a", (Open::Text, 8)),
+            ("let x = \"a\\", (Open::Text, 8)),
+            ("a?[", (Open::Bracket, 1)),
+        ] {
+            assert_eq!(open(text), Some(expected), "{text}");
+        }
+        for text in ["", "f()", "f(/* ( */)", "\"(\"", "`${`}`}`", "x // (", "'('", "\"a", "}", "`a``b`"] {
+            assert_eq!(open(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_text_is_too_odd() {
+        for text in
+            ["\"", "'", "`${", "#", "#!", "(*", "\u{a0}x", "\\", "1.", "1._", "0x", "\"\\u{", "/", "\"\\\n  a\"", "'\\"]
+        {
+            let solid = |text: &str| text.replace([' ', '\n'], "");
+            assert_eq!(solid(&spans(text).concat()), solid(text), "{text}");
+        }
+    }
+}
