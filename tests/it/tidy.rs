@@ -23,6 +23,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("colored", &["cli"]),
     ("anyhow", &["cli"]),
     ("annotate_snippets", &["cli"]),
+    ("rustyline", &["cli"]),
     ("strsim", &["builtins"]),
     ("serde_json", &["builtins", "cli"]),
     ("toml", &["builtins"]),
