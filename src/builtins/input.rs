@@ -7,7 +7,7 @@ use std::time::Instant;
 use rhai::{Array, Dynamic};
 
 use super::error::{Error, stopped};
-use super::{Call, Host, Room, args};
+use super::{Host, Room, args};
 use crate::host::HANG_UP;
 use crate::host::settings::Origin;
 use crate::host::streams::MOST_CAPTURED;
@@ -16,11 +16,11 @@ use crate::sys::descriptor;
 /// Registers the room.
 pub fn register(room: &mut Room<'_>) {
     room.add("read_line", |call, _| {
-        let line = if reads_nothing(call.host) { None } else { read_line(call)? };
+        let line = if reads_nothing(call.host) { None } else { read_line(call.host)? };
         Ok(line.map_or(Dynamic::UNIT, |line| lossy(line).into()))
     });
     room.add("read_all", |call, _| {
-        let bytes = if reads_nothing(call.host) { Vec::new() } else { read_all(call)? };
+        let bytes = if reads_nothing(call.host) { Vec::new() } else { read_all(call.host)? };
         Ok(lossy(bytes).into())
     });
     room.add("args", |call, _| {
@@ -29,13 +29,13 @@ pub fn register(room: &mut Room<'_>) {
     room.add("script_path", |call, _| {
         Ok(match &call.host.settings.origin {
             Origin::File(path) => args::from_os(path.as_os_str()),
-            Origin::Argument | Origin::Stdin => Dynamic::UNIT,
+            Origin::Argument | Origin::Stdin | Origin::Person => Dynamic::UNIT,
         })
     });
     room.add("script_dir", |call, _| {
         Ok(match &call.host.settings.origin {
             Origin::File(path) => path.parent().map_or(Dynamic::UNIT, |dir| args::from_os(dir.as_os_str())),
-            Origin::Argument | Origin::Stdin => Dynamic::UNIT,
+            Origin::Argument | Origin::Stdin | Origin::Person => Dynamic::UNIT,
         })
     });
 }
@@ -52,18 +52,18 @@ pub fn lossy(bytes: Vec<u8>) -> String {
 }
 
 /// Reads into the buffer once, waiting in the one place where a signal is noticed.
-fn read(call: &Call<'_>, verb: &'static str, buffer: &mut [u8]) -> Result<usize, Box<rhai::EvalAltResult>> {
+fn read(host: &Host, verb: &'static str, buffer: &mut [u8]) -> Result<usize, Box<rhai::EvalAltResult>> {
     let raise = |error: io::Error| Error::System { verb, action: "read standard input".into(), error };
     let stdin = io::stdin();
     loop {
-        if !call.host.wait_readable(stdin.as_fd()).map_err(raise)? {
+        if !host.wait_readable(stdin.as_fd()).map_err(raise)? {
             return Err(stopped());
         }
         match descriptor::read(&stdin, buffer) {
             // A terminal that was closed ends before its HUP has come, and a script would go on.
             Ok(0) if stdin.is_terminal() && descriptor::is_hung_up(stdin.as_fd()) => {
-                call.host.sleep_until(Instant::now().checked_add(HANG_UP)).map_err(raise)?;
-                return if call.host.checkpoint() { Err(stopped()) } else { Ok(0) };
+                host.sleep_until(Instant::now().checked_add(HANG_UP)).map_err(raise)?;
+                return if host.checkpoint() { Err(stopped()) } else { Ok(0) };
             }
             Ok(count) => return Ok(count),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -74,12 +74,16 @@ fn read(call: &Call<'_>, verb: &'static str, buffer: &mut [u8]) -> Result<usize,
 
 /// A line without its end, `None` at the end of the input. Byte by byte, because a command that is
 /// started next reads on from there.
-fn read_line(call: &Call<'_>) -> Result<Option<Vec<u8>>, Box<rhai::EvalAltResult>> {
-    super::output::flush(call.host)?;
+///
+/// # Errors
+///
+/// What runs must stop; the input cannot be read, or the line is too long.
+pub fn read_line(host: &Host) -> Result<Option<Vec<u8>>, Box<rhai::EvalAltResult>> {
+    super::output::flush(host)?;
     let mut line = Vec::new();
     let mut byte = [0];
     loop {
-        if read(call, "read_line", &mut byte)? == 0 {
+        if read(host, "read_line", &mut byte)? == 0 {
             return Ok((!line.is_empty()).then_some(line));
         }
         if line.len() > MOST_CAPTURED {
@@ -95,12 +99,12 @@ fn read_line(call: &Call<'_>) -> Result<Option<Vec<u8>>, Box<rhai::EvalAltResult
     }
 }
 
-fn read_all(call: &Call<'_>) -> Result<Vec<u8>, Box<rhai::EvalAltResult>> {
-    super::output::flush(call.host)?;
+fn read_all(host: &Host) -> Result<Vec<u8>, Box<rhai::EvalAltResult>> {
+    super::output::flush(host)?;
     let mut all = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        match read(call, "read_all", &mut buffer)? {
+        match read(host, "read_all", &mut buffer)? {
             0 => return Ok(all),
             _ if all.len() > MOST_CAPTURED => return Err(Error::TooLong("read_all").into()),
             count => all.extend_from_slice(&buffer[..count]),

@@ -28,6 +28,18 @@ const CAUGHT: &str = "__caught_";
 /// A module begins with this word: what is in sight there is kept.
 pub const START: &str = "__start";
 
+/// The last result of an interactive session: a word of `switch` elsewhere.
+pub const RESULT: &str = "_";
+
+/// Before the number of a line of an interactive session: its name as a text.
+const LINE: &str = "line ";
+
+/// The name of the text that is a line of an interactive session.
+#[must_use]
+pub fn of_line(number: usize) -> String {
+    format!("{LINE}{number}")
+}
+
 /// The name in a closure for a loop's variable.
 #[must_use]
 pub fn of_turn(variable: &str) -> String {
@@ -54,6 +66,8 @@ pub struct Renames {
 pub struct Lexical {
     renames: RefCell<Renames>,
     is_active: Cell<bool>,
+    /// Where a text has the last result.
+    results: RefCell<HashSet<Position>>,
     after_fn: Cell<bool>,
     /// The closures of every text.
     closures: RefCell<HashSet<String>>,
@@ -75,6 +89,14 @@ impl Lexical {
         self.after_fn.set(false);
         let result = parse();
         self.is_active.set(false);
+        result
+    }
+
+    /// Has a text parsed in which `_` is the last result at these places.
+    pub fn with_results<T>(&self, places: HashSet<Position>, parse: impl FnOnce() -> T) -> T {
+        self.results.replace(places);
+        let result = parse();
+        self.results.take();
         result
     }
 
@@ -112,14 +134,28 @@ impl Lexical {
     pub fn later(&self, registered: &GlobalRuntimeState) -> Option<Rc<GlobalRuntimeState>> {
         let end = self.end.borrow();
         let end = end.as_ref()?;
-        if registered.num_imports() >= end.num_imports() || registered.source != end.source {
+        let is_line = |global: &GlobalRuntimeState| global.source().is_some_and(|source| source.starts_with(LINE));
+        let is_same_session = is_line(registered) && is_line(end);
+        let is_same_text = registered.source == end.source && registered.lib.len() == end.lib.len();
+        let has_more = registered.num_imports() < end.num_imports();
+        if !has_more || !(is_same_text || is_same_session) {
             return None;
         }
-        let same_lib =
-            registered.lib.len() == end.lib.len() && registered.lib.iter().zip(&end.lib).all(|(a, b)| Rc::ptr_eq(a, b));
+        let same_lib = registered.lib.iter().zip(&end.lib).all(|(a, b)| Rc::ptr_eq(a, b));
         let mut both = registered.scan_imports_raw().zip(end.scan_imports_raw());
         let same_imports = both.all(|(a, b)| a.0 == b.0 && Rc::ptr_eq(a.1, b.1));
-        (same_lib && same_imports).then(|| Rc::clone(end))
+        if !same_lib || !same_imports {
+            return None;
+        }
+        if is_same_text {
+            return Some(Rc::clone(end));
+        }
+        // Functions stay as they were.
+        let mut later = registered.clone();
+        for (alias, module) in end.scan_imports_raw().skip(registered.num_imports()) {
+            later.push_import(alias.clone(), Rc::clone(module));
+        }
+        Some(Rc::new(later))
     }
 
     /// Remembers what is in sight where functions of a module were defined: the engine does not find them from
@@ -146,6 +182,9 @@ impl Lexical {
     }
 
     fn token(&self, token: Token, position: Position) -> Token {
+        if token == Token::Underscore && self.results.borrow().contains(&position) {
+            return Token::Identifier(Box::new(RESULT.into()));
+        }
         if !self.is_active.get() {
             return token;
         }

@@ -70,6 +70,7 @@ fn program(host: &Host) -> String {
         Origin::File(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         Origin::Argument => "stagesh -e CODE".into(),
         Origin::Stdin => "stagesh -".into(),
+        Origin::Person => "stagesh".into(),
     }
 }
 

@@ -21,8 +21,10 @@ pub enum Color {
 #[derive(Debug, Parser)]
 #[command(name = "stagesh", version, disable_help_flag = true, disable_version_flag = true)]
 #[command(override_usage = "stagesh [OPTIONS] [SCRIPT [ARGS...]]\n       stagesh [OPTIONS] -e CODE [ARGS...]")]
-#[command(after_help = "SCRIPT may be `-` for standard input. Status: 0 done, n exit(n), 1 error, 2 not started, \
-                        128 + n ended by signal n.")]
+#[command(
+    after_help = "SCRIPT may be `-` for standard input; without one, a terminal gets a REPL. Status: 0 done, n exit(n), 1 error, 2 not started, \
+                        128 + n ended by signal n."
+)]
 pub struct Args {
     /// The script and its arguments: all that follows it belongs to it
     #[arg(value_name = "SCRIPT", num_args = 0.., trailing_var_arg = true)]
@@ -31,6 +33,10 @@ pub struct Args {
     /// Run CODE; all that follows it belongs to it
     #[arg(short = 'e', value_name = "CODE", num_args = 1.., allow_hyphen_values = true, conflicts_with = "script")]
     pub code: Option<Vec<OsString>>,
+
+    /// After the script, or where it failed, continue in the REPL; then clean up
+    #[arg(short, long, conflicts_with = "check")]
+    pub interactive: bool,
 
     /// Parse and check without running: status 0 if it is sound, 2 if not
     #[arg(short, long)]

@@ -1,6 +1,8 @@
 //! Floor 4, what a person types and reads.
 
 pub mod args;
+pub mod editor;
+pub mod repl;
 pub mod report;
 pub mod run;
 pub mod stages;

@@ -7,13 +7,14 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use super::args::Args;
-use super::{report, stages};
+use super::{repl, report, stages};
 use crate::builtins::{HandlerFailure, Host, Why, unwind};
 use crate::engine::check::{self, Finding, Level};
 use crate::engine::failure::{self, Failure};
+use crate::engine::session::Session;
 use crate::engine::source::{ARGUMENT, STDIN, SourceText, Sources};
 use crate::engine::{Interpreter, Loaded, limits};
-use crate::host::outcome::Reraise;
+use crate::host::outcome::{Outcome, Reraise};
 use crate::host::output::write_stderr;
 use crate::host::settings::{Colors, Groups, Origin, Settings};
 use crate::sys::descriptor::{Which, is_read_elsewhere};
@@ -23,7 +24,8 @@ use crate::sys::status::Status;
 
 /// What is to be done.
 pub struct Job {
-    source: SourceText,
+    /// What is run before a person goes on, if anyone does.
+    source: Option<SourceText>,
     settings: Settings,
     check: bool,
 }
@@ -38,6 +40,7 @@ pub fn prepare(args: Args, colors: Colors) -> Result<Job> {
     let (source, origin, rest) = read(&args)?;
     let report = args.report.map(|path| std::path::absolute(&path).context("--report"));
     let groups = groups();
+    let interactive = args.interactive || source.is_none();
     let settings = Settings {
         grace: args.grace,
         handler_timeout: args.handler_timeout,
@@ -49,7 +52,8 @@ pub fn prepare(args: Args, colors: Colors) -> Result<Job> {
         style: report::STYLE,
         colors,
         groups,
-        live: !args.quiet && groups == Groups::None && is_for_live_line(),
+        interactive,
+        live: !args.quiet && !interactive && groups == Groups::None && is_for_live_line(),
         report: report.transpose()?,
     };
     Ok(Job { source, settings, check: args.check })
@@ -73,27 +77,30 @@ fn is_for_live_line() -> bool {
         && !is_read_elsewhere(Which::Stdout.own())
 }
 
-fn read(args: &Args) -> Result<(SourceText, Origin, Vec<OsString>)> {
+fn read(args: &Args) -> Result<(Option<SourceText>, Origin, Vec<OsString>)> {
     if let Some((code, rest)) = args.code.as_ref().and_then(|words| words.split_first()) {
         let text = code.to_str().context("the CODE of -e is not UTF-8")?;
         let source = SourceText::new(ARGUMENT.into(), text.into())?;
-        return Ok((source, Origin::Argument, rest.to_vec()));
+        return Ok((Some(source), Origin::Argument, rest.to_vec()));
     }
     match args.script.split_first() {
         Some((script, rest)) if script != "-" => {
             let path = Path::new(script);
             let source = SourceText::read(path)?;
             let canonical = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-            Ok((source, Origin::File(canonical), rest.to_vec()))
+            Ok((Some(source), Origin::File(canonical), rest.to_vec()))
         }
         script => {
-            if script.is_none() && std::io::stdin().is_terminal() {
-                bail!("no script given, and there is no interactive mode yet (`stagesh -` reads the terminal)");
+            if script.is_none() && (args.interactive || std::io::stdin().is_terminal()) {
+                if args.check {
+                    bail!("no script given: there is nothing to check");
+                }
+                return Ok((None, Origin::Person, Vec::new()));
             }
             let mut bytes = Vec::new();
             std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
             let rest = script.map_or_else(Vec::new, |(_, rest)| rest.to_vec());
-            Ok((SourceText::new(STDIN.into(), bytes)?, Origin::Stdin, rest))
+            Ok((Some(SourceText::new(STDIN.into(), bytes)?), Origin::Stdin, rest))
         }
     }
 }
@@ -132,7 +139,8 @@ impl Job {
             }
         };
         let of_handler = {
-            let (sources, tell, script) = (sources.clone(), tell.clone(), self.source.name.clone());
+            let (sources, tell) = (sources.clone(), tell.clone());
+            let script = self.source.as_ref().map(|source| source.name.clone()).unwrap_or_default();
             move |host: &Host, failure: &HandlerFailure<'_>| {
                 let source = failure.source.unwrap_or(&script);
                 let described = match failure.why {
@@ -148,16 +156,23 @@ impl Job {
         };
         let host = Host::new(state, Box::new(of_handler), Box::new(stages::conclude));
         let interpreter = Interpreter::new(host.clone(), sources);
-        let status = match interpreter.load(&self.source) {
+        let script = self.source.as_ref().map(|source| interpreter.load(source)).transpose();
+        let status = match script {
             Err(failure) => {
                 tell(&host, &failure);
                 Status::NOT_STARTED
             }
-            Ok(script) if self.check => check_only(&interpreter, &script, color),
+            Ok(Some(script)) if self.check => check_only(&interpreter, &script, color),
             Ok(script) => {
-                let outcome = interpreter.evaluate(&script, &|failure| tell(&host, failure));
+                let tell = |failure: &Failure| tell(&host, failure);
+                let mut session = Session::new(&interpreter);
+                let mut outcome = script.as_ref().map_or(Outcome::Finished, |script| session.script(script, &tell));
+                if host.settings.interactive {
+                    outcome = repl::after(&mut session, outcome, &tell);
+                }
                 let status = host.conclude(&outcome, interpreter.unwind(&outcome));
                 host.drain();
+                session.leave();
                 std::mem::forget(script);
                 status
             }

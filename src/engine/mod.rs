@@ -7,6 +7,7 @@ pub mod limits;
 mod rename;
 pub mod resolver;
 pub mod run;
+pub mod session;
 pub mod source;
 pub mod syntax;
 pub mod tokens;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Module, ParseError, Position, ScriptFuncDef, Stmt};
+use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Module, ParseError, Position, ScriptFuncDef, Shared, Stmt};
 
 use super::source::{LAST_LINE, SourceText, Sources};
 use super::syntax::{self, Binding, CallSite, Use, Visitor};
@@ -15,6 +15,8 @@ use crate::builtins::names;
 pub(super) enum Role {
     /// The script: text 0.
     Script,
+    /// A line of an interactive session: functions of earlier ones are its own, too.
+    Line,
     /// A module, by its number from 1.
     Module(usize),
 }
@@ -28,7 +30,7 @@ enum Closures {
     Confusable,
 }
 
-/// The tree that is evaluated in place of a parsed one.
+/// The tree that is evaluated in place of a parsed one. The functions of `earlier` lines are called as its own are.
 ///
 /// # Errors
 ///
@@ -40,13 +42,14 @@ pub(super) fn as_meant(
     source: &SourceText,
     parsed: &Rc<AST>,
     role: Role,
+    earlier: &[Shared<Module>],
 ) -> Result<Rc<AST>, ParseError> {
     if role == Role::Script && !may_mislead(parsed) {
         lexical.add_closures(closures(parsed));
         return Ok(Rc::clone(parsed));
     }
     let parse = |closures| {
-        let renames = renames(parsed, role, closures);
+        let renames = renames(parsed, role, closures, earlier);
         lexical.with_renames(renames, || engine.compile(&*source.text))
     };
     let mut tree = parse(Closures::Distinct)?;
@@ -54,8 +57,10 @@ pub(super) fn as_meant(
         tree = parse(Closures::Confusable)?;
     }
     lexical.add_closures(closures(&tree));
-    let functions = tree.iter_functions().map(|f| f.name.to_string());
-    sources.add_functions(&source.name, functions.filter(|name| names::may_have_home(name)));
+    if role != Role::Line {
+        let functions = tree.iter_functions().map(|f| f.name.to_string());
+        sources.add_functions(&source.name, functions.filter(|name| names::may_have_home(name)));
+    }
     // Whoever calls from outside, or by a name that is computed, has the names of the text.
     let mut plain = Module::new();
     for (.., def) in tree.shared_lib().iter_script_fn_info() {
@@ -65,7 +70,7 @@ pub(super) fn as_meant(
         }
     }
     tree.combine(AST::new([], plain));
-    if role != Role::Script {
+    if matches!(role, Role::Module(_)) {
         let mut module = engine.compile(START)?;
         module.combine(tree);
         tree = module;
@@ -95,14 +100,29 @@ fn closures(tree: &AST) -> impl Iterator<Item = &str> {
 }
 
 /// The names of a parsed text that are to be read in another form.
-fn renames(parsed: &AST, role: Role, closures: Closures) -> Renames {
+fn renames(parsed: &AST, role: Role, closures: Closures, earlier: &[Shared<Module>]) -> Renames {
     let number = match role {
-        Role::Script => 0,
+        Role::Script | Role::Line => 0,
         Role::Module(number) => number,
     };
-    let hiding = parsed.iter_functions().filter(|f| hides_member(f.name, f.params.len())).map(|f| f.name.to_string());
-    let mut finder =
-        Finder { renames: Renames::default(), own: HashSet::new(), hiding: hiding.collect(), number, closures };
+    let mut finder = Finder {
+        renames: Renames::default(),
+        own: HashSet::new(),
+        own_names: HashSet::new(),
+        hiding: HashSet::new(),
+        number,
+        closures,
+    };
+    for (_, _, name, count, _) in earlier.iter().flat_map(|module| module.iter_script_fn_info()) {
+        let plain = names::as_written(name);
+        if plain != name {
+            finder.add_own(plain, count);
+        }
+        finder.add_hiding(plain, count);
+    }
+    for function in parsed.iter_functions() {
+        finder.add_hiding(function.name, function.params.len());
+    }
     // Where there is one text, its names mean one thing.
     if role != Role::Script || imports(parsed) {
         let functions = || parsed.shared_lib().iter_script_fn_info();
@@ -110,7 +130,7 @@ fn renames(parsed: &AST, role: Role, closures: Closures) -> Renames {
         let types: HashSet<&str> = functions().filter_map(|(.., def)| def.this_type.as_deref()).collect();
         for (.., count, def) in functions() {
             if !names::is_closure(&def.name) && def.this_type.is_none() && !types.contains(def.name.as_str()) {
-                finder.own.insert((def.name.to_string(), count));
+                finder.add_own(&def.name, count);
                 finder.renames.definitions.insert(def.name.to_string(), names::unique(&def.name, number));
             }
         }
@@ -134,9 +154,11 @@ fn imports(parsed: &AST) -> bool {
 
 struct Finder {
     renames: Renames,
+    /// Functions by name and number of parameters, which have names that no other text has.
     own: HashSet<(String, usize)>,
+    own_names: HashSet<String>,
     /// Functions that would be found in place of what a handler can do.
-    hiding: Vec<String>,
+    hiding: HashSet<String>,
     number: usize,
     closures: Closures,
 }
@@ -151,8 +173,19 @@ impl Finder {
         self.renames.places.insert(position, (from.to_string(), to));
     }
 
+    fn add_own(&mut self, name: &str, count: usize) {
+        self.own.insert((name.to_string(), count));
+        self.own_names.insert(name.to_string());
+    }
+
+    fn add_hiding(&mut self, name: &str, count: usize) {
+        if hides_member(name, count) {
+            self.hiding.insert(name.to_string());
+        }
+    }
+
     fn is_own(&self, name: &str) -> bool {
-        self.renames.definitions.contains_key(name)
+        self.own_names.contains(name)
     }
 }
 
@@ -175,7 +208,7 @@ impl Visitor for Finder {
     }
 
     fn method(&mut self, call: &FnCallExpr, position: Position) {
-        if self.hiding.iter().any(|name| *name == call.name) && hides_member(&call.name, call.args.len()) {
+        if self.hiding.contains(call.name.as_str()) && hides_member(&call.name, call.args.len()) {
             self.rename(position, &call.name, names::lent(&call.name, self.number));
         }
     }

@@ -1,18 +1,15 @@
-//! A run: load, evaluate, unwind.
+//! A run: load, unwind; `engine/session.rs` evaluates.
 
 use std::rc::Rc;
 
-use rhai::{AST, Caches, Engine, EvalAltResult, Scope};
+use rhai::{AST, Engine};
 
-use super::failure::{Context, Failure, sacred_definition, sacred_message};
+use super::failure::{Failure, sacred_definition, sacred_message};
 use super::limits;
-use super::rename::{Role, as_meant};
 use super::resolver::Resolver;
 use super::source::{SourceText, Sources, UNCLOSED_COMMENT, unclosed_comment};
-use crate::builtins::{self, Host, names, unwind};
-use crate::host::WriteError;
+use crate::builtins::{self, Host, unwind};
 use crate::host::outcome::{self, Outcome};
-use crate::host::reason;
 use crate::sys::status::Status;
 
 /// The interpreter of a run.
@@ -88,65 +85,6 @@ impl Interpreter {
         let ast = Rc::new(ast);
         self.sources.add_tree(&source.name, &ast);
         Ok(ast)
-    }
-
-    /// Evaluates a script; a failure is told by `report` at once.
-    pub fn evaluate(&self, script: &Loaded, report: &dyn Fn(&Failure)) -> Outcome {
-        let result = if self.host.stopped() { Ok(()) } else { self.run_statements(script) };
-        let written = self.host.flush();
-        // The latch first: whatever the evaluation made of a stop, it is one.
-        if self.host.stopped()
-            && let Some(stop) = self.host.top_stop()
-        {
-            if let Err(WriteError::Failed(error)) = written {
-                self.host.lose_output(&error);
-            }
-            return Outcome::of_stop(stop);
-        }
-        let failure = match (result, written) {
-            (Err(error), written) => {
-                if let Err(WriteError::Failed(error)) = written {
-                    self.host.lose_output(&error);
-                }
-                let context = Context { sources: &self.sources, script: &script.source.name };
-                Failure::from_error(&error, &context)
-            }
-            (Ok(()), Err(WriteError::Failed(error))) => {
-                Failure::new(format!("cannot write to standard output: {}", reason(&error)))
-            }
-            (Ok(()), _) => return Outcome::Finished,
-        };
-        report(&failure);
-        Outcome::Failed(failure.message)
-    }
-
-    // The one way to evaluate with a runtime state of our own, deprecated for others.
-    #[allow(deprecated)]
-    fn run_statements(&self, script: &Loaded) -> Result<(), Box<EvalAltResult>> {
-        let (lexical, source) = (self.host.lexical(), &script.source);
-        let tree = as_meant(&self.engine, lexical, &self.sources, source, &script.ast, Role::Script)?;
-        let mut global = self.engine.new_global_runtime_state();
-        global.lib.push(tree.shared_lib().clone());
-        global.source = tree.source().map(Into::into);
-        // From the start, so that handlers see constants that come after their registration.
-        global.constants = Some(rhai::Shared::default());
-        let functions = tree.iter_functions().map(|f| f.name.to_string());
-        lexical.add_homes(functions.filter(|name| names::may_have_home(name)), &Rc::new(global.clone()));
-        let mut scope = Scope::new();
-        let mut caches = Caches::new();
-        let result = unwind::or_panicked(|| {
-            self.engine.eval_statements_raw(&mut global, &mut caches, &mut scope, tree.statements())
-        });
-        self.host.lexical().set_end(global.clone());
-        // Handlers may hold what is in them, and dropping a long chain of closures recurses.
-        std::mem::forget((scope, global, caches, tree));
-        match result {
-            Ok(_) => Ok(()),
-            Err(error) => match *error {
-                EvalAltResult::Return(..) => Ok(()),
-                _ => Err(error),
-            },
-        }
     }
 
     /// Calls every handler, until none is left and no signal is pending.

@@ -12,6 +12,8 @@ pub struct Lexeme {
     pub token: Token,
     /// Where it is.
     pub span: Range<usize>,
+    /// Where the parser has it.
+    pub position: Position,
 }
 
 /// What a text has begun and not ended.
@@ -96,7 +98,7 @@ impl Iterator for Tokens<'_> {
             self.open = self.open.or_else(|| in_text.then_some((Open::Text, start)));
             return None;
         }
-        let (token, _) = get_next_token(&mut self.stream, &mut self.state, &mut self.position);
+        let (token, position) = get_next_token(&mut self.stream, &mut self.state, &mut self.position);
         if self.state.comment_level > 0 {
             self.open = Some((Open::Comment, start));
         } else if matches!(token, Token::StringConstant(_)) && self.state.is_within_text_terminated_by.take().is_some()
@@ -106,7 +108,7 @@ impl Iterator for Tokens<'_> {
         // The `$` of `${` is read with the text before it.
         let start = start - usize::from(self.begins_code);
         self.count_brackets(&token, start);
-        Some(Lexeme { token, span: start..self.stream.at - usize::from(self.begins_code) })
+        Some(Lexeme { token, span: start..self.stream.at - usize::from(self.begins_code), position })
     }
 }
 

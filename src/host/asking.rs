@@ -51,18 +51,28 @@ impl From<io::Error> for Unanswered {
     }
 }
 
-/// A terminal that shows nothing of what is typed, until this is dropped. What would end the process meanwhile, and leave
-/// the terminal so, is caught.
-struct Hush<'a, H> {
+/// Signals that are caught although they are not trapped.
+pub(super) struct CaughtDeadly<'a, H> {
     state: &'a State<H>,
+    signals: Vec<Signal>,
+}
+
+impl<H> Drop for CaughtDeadly<'_, H> {
+    fn drop(&mut self) {
+        self.signals.iter().for_each(|signal| self.state.interrupts().release(*signal));
+    }
+}
+
+/// A terminal that shows nothing of what is typed, until this is dropped.
+struct Hush<'a, H> {
     terminal: &'a Terminal,
-    caught: Vec<Signal>,
+    // Dropped after the terminal was restored.
+    _caught: CaughtDeadly<'a, H>,
 }
 
 impl<H> Drop for Hush<'_, H> {
     fn drop(&mut self) {
         self.terminal.restore();
-        self.caught.iter().for_each(|signal| self.state.interrupts().release(*signal));
     }
 }
 
@@ -101,12 +111,18 @@ impl<H> State<H> {
         if self.is_over(&terminal) { Ok(None) } else { answer }
     }
 
-    fn hush<'a>(&'a self, terminal: &'a Terminal) -> io::Result<Hush<'a, H>> {
-        let mut hush = Hush { state: self, terminal, caught: Vec::new() };
+    /// Catches what would end the process and leave the terminal as it is, until the result is dropped.
+    pub(super) fn catch_deadly(&self) -> io::Result<CaughtDeadly<'_, H>> {
+        let mut caught = CaughtDeadly { state: self, signals: Vec::new() };
         for signal in self.traps.borrow().deadly() {
             self.interrupts().catch(signal)?;
-            hush.caught.push(signal);
+            caught.signals.push(signal);
         }
+        Ok(caught)
+    }
+
+    fn hush<'a>(&'a self, terminal: &'a Terminal) -> io::Result<Hush<'a, H>> {
+        let hush = Hush { terminal, _caught: self.catch_deadly()? };
         terminal.hush();
         Ok(hush)
     }

@@ -17,6 +17,7 @@ pub mod exit_stack;
 mod family;
 pub mod files;
 pub mod frames;
+mod lines;
 mod live;
 pub mod locks;
 pub mod log;
@@ -301,7 +302,8 @@ impl<H> State<H> {
 
     /// Says that the clean-up begins, where there is something to clean up.
     fn announce(&self, signal: Signal) {
-        if self.announced.replace(true) {
+        let ends_line = self.settings.interactive && signal == Signal::INT;
+        if ends_line || self.announced.replace(true) {
             return;
         }
         self.look_after();

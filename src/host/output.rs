@@ -160,6 +160,8 @@ fn is_slow(which: Which, waiting: usize) -> bool {
 pub struct Output {
     outlet: Arc<Outlet>,
     terminal: bool,
+    /// Whether somebody else has written to the terminal.
+    was_left: Cell<bool>,
     thread: Cell<bool>,
     live_thread: Cell<bool>,
 }
@@ -180,7 +182,13 @@ impl Output {
     pub fn new(dress: Option<fn(&str) -> String>) -> Self {
         let terminal = io::stdout().is_terminal();
         let outlet = Outlet { live: dress.map(|dress| Live::new(dress, terminal)), ..Outlet::default() };
-        Self { outlet: outlet.into(), terminal, thread: Cell::new(false), live_thread: Cell::new(false) }
+        Self {
+            outlet: outlet.into(),
+            terminal,
+            was_left: Cell::new(false),
+            thread: Cell::new(false),
+            live_thread: Cell::new(false),
+        }
     }
 
     /// From now on a stage runs, in those that do.
@@ -202,8 +210,14 @@ impl Output {
 
     /// Leaves the terminal to somebody who writes to it or reads it.
     pub(super) fn leave_terminal(&self) -> LeftAlone {
+        self.was_left.set(true);
         self.outlet.live.iter().for_each(Live::pause);
         LeftAlone(Arc::clone(&self.outlet))
+    }
+
+    /// Whether somebody else has written to the terminal since this was last asked: who knows where the cursor is.
+    pub(super) fn take_left(&self) -> bool {
+        self.was_left.replace(false)
     }
 
     /// Collects a line.

@@ -72,6 +72,8 @@ pub enum Origin {
     Argument,
     /// Standard input, all of which is the script.
     Stdin,
+    /// There is none: a person types what is evaluated.
+    Person,
 }
 
 /// The settings of a run.
@@ -95,6 +97,8 @@ pub struct Settings {
     pub style: Style,
     /// Where colour is wanted.
     pub colors: Colors,
+    /// Whether a person goes on after the script: an INT stops what runs, and no more.
+    pub interactive: bool,
     /// What folds the output of a stage.
     pub groups: Groups,
     /// Whether a line on the terminal shows which stages run.
@@ -121,6 +125,7 @@ impl Default for Settings {
             origin: Origin::Argument,
             style: Style::PLAIN,
             colors: Colors::default(),
+            interactive: false,
             groups: Groups::None,
             live: false,
             report: None,

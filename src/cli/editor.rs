@@ -1,0 +1,260 @@
+//! The line editor of the REPL: rustyline, on a thread of its own. The interpreter's thread waits for it in the one place
+//! where it waits for everything, so that no signal, and no process in the background, has to wait for a key.
+
+use std::borrow::Cow;
+use std::io;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+use rustyline::completion::{Completer, Pair};
+use rustyline::config::{Behavior, Configurer};
+use rustyline::error::ReadlineError;
+use rustyline::highlight::{CmdKind, Highlighter};
+use rustyline::hint::Hinter;
+use rustyline::history::MemHistory;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{
+    Cmd, CompletionType, ConditionalEventHandler, Config, Context, Event, EventContext, EventHandler, Helper, KeyEvent,
+    RepeatCount,
+};
+
+use crate::engine::tokens;
+use crate::host::State;
+use crate::sys::interrupts::{Waker, with_all_blocked};
+use crate::sys::signal::Signal;
+use crate::sys::terminal::Terminal;
+
+/// How long the editor may take to give up: it may be writing to a terminal that is stopped.
+const LAST_KEY: Duration = Duration::from_millis(200);
+
+/// What could follow what is typed.
+#[derive(Debug, Default)]
+pub struct Completions {
+    /// The byte from which on it takes the place of what is there.
+    pub start: usize,
+    /// What is shown, and what is put in.
+    pub candidates: Vec<(String, String)>,
+}
+
+/// What a person has typed.
+#[derive(Debug)]
+pub enum Typed {
+    /// A whole text.
+    Text(String),
+    /// Ctrl-C.
+    Interrupted,
+    /// Ctrl-D.
+    End,
+    /// The terminal cannot be read; why.
+    Lost(String),
+}
+
+enum Order {
+    Read { prompt: String, initial: String },
+    Remember(String),
+}
+
+enum News {
+    Complete { line: String, at: usize, reply: Sender<Completions> },
+    Typed(Typed),
+}
+
+/// The thread with the line editor.
+pub struct Editor {
+    orders: Sender<Order>,
+    news: Receiver<News>,
+    /// As it was when nobody edited.
+    terminal: Option<Terminal>,
+}
+
+impl Editor {
+    /// Starts the thread; it reads nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// No thread, or no descriptor for it, was to be had.
+    pub fn start(waker: Waker, is_colored: bool) -> io::Result<Self> {
+        let terminal = Terminal::now();
+        let (orders, for_thread) = channel();
+        let (to_host, news) = channel();
+        let link = Link { news: to_host, waker };
+        let thread = std::thread::Builder::new().name("editor".into());
+        with_all_blocked(|| thread.spawn(move || edit(&for_thread, &link, is_colored)))?;
+        Ok(Self { orders, news, terminal })
+    }
+
+    /// Keeps a text for those who go back.
+    pub fn remember(&self, text: &str) {
+        // A thread that is gone is told of by the next read.
+        let _ = self.orders.send(Order::Remember(text.into()));
+    }
+
+    /// Reads a text, and asks `complete` what could follow at a place of it.
+    ///
+    /// # Returns
+    ///
+    /// `None` if what runs must stop.
+    pub fn read<H>(
+        &self,
+        host: &State<H>,
+        prompt: &str,
+        initial: &str,
+        complete: &dyn Fn(&str, usize) -> Completions,
+    ) -> Option<Typed> {
+        let _editing = match host.edit() {
+            Ok(editing) => editing,
+            Err(error) => return Some(Typed::Lost(error.to_string())),
+        };
+        if self.orders.send(Order::Read { prompt: prompt.into(), initial: initial.into() }).is_err() {
+            return Some(Typed::Lost("its thread is gone".into()));
+        }
+        loop {
+            match self.news.try_recv() {
+                // Who has asked may be gone.
+                Ok(News::Complete { line, at, reply }) => drop(reply.send(complete(&line, at))),
+                Ok(News::Typed(typed)) => return Some(typed),
+                Err(TryRecvError::Disconnected) => return Some(Typed::Lost("its thread is gone".into())),
+                Err(TryRecvError::Empty) => {
+                    if host.must_stop_editing() {
+                        self.give_up(host);
+                        return None;
+                    }
+                    if let Err(error) = host.wait_for_thread() {
+                        return Some(Typed::Lost(error.to_string()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Has the editor return without a key, and the terminal as it was.
+    fn give_up<H>(&self, host: &State<H>) {
+        let until = Instant::now() + LAST_KEY;
+        while Instant::now() < until {
+            host.interrupt_editor();
+            match self.news.recv_timeout(LAST_KEY / 20) {
+                Ok(News::Complete { reply, .. }) => drop(reply),
+                Ok(News::Typed(_)) => return,
+                Err(_) => {}
+            }
+        }
+        self.terminal.iter().for_each(Terminal::restore);
+    }
+}
+
+/// The thread's way to the host.
+#[derive(Clone)]
+struct Link {
+    news: Sender<News>,
+    waker: Waker,
+}
+
+impl Link {
+    fn tell(&self, news: News) {
+        // A host that is gone needs no news.
+        let _ = self.news.send(news);
+        self.waker.wake();
+    }
+}
+
+fn edit(orders: &Receiver<Order>, link: &Link, is_colored: bool) {
+    let mut editor = match editor(link, is_colored) {
+        Ok(editor) => editor,
+        Err(error) => return link.tell(News::Typed(Typed::Lost(error.to_string()))),
+    };
+    // As long as there is one, the editor waits in select(2), and an INT ends that.
+    let printer = editor.create_external_printer();
+    while let Ok(order) = orders.recv() {
+        match order {
+            Order::Remember(text) => {
+                let _ = editor.add_history_entry(text);
+            }
+            Order::Read { prompt, initial } => {
+                let typed = match editor.readline_with_initial(&prompt, (&initial, "")) {
+                    Ok(text) => Typed::Text(text),
+                    Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => Typed::Interrupted,
+                    Err(ReadlineError::Eof) => Typed::End,
+                    Err(error) => Typed::Lost(error.to_string()),
+                };
+                link.tell(News::Typed(typed));
+            }
+        }
+    }
+    drop(printer);
+}
+
+fn editor(link: &Link, is_colored: bool) -> rustyline::Result<rustyline::Editor<Assistant, MemHistory>> {
+    let is_terminal = io::IsTerminal::is_terminal(&io::stdout());
+    let config = Config::builder()
+        .completion_type(CompletionType::List)
+        .behavior(if is_terminal { Behavior::Stdio } else { Behavior::PreferTerm })
+        .build();
+    let mut editor = rustyline::Editor::with_history(config, MemHistory::new())?;
+    editor.set_color_mode(if is_colored { rustyline::ColorMode::Enabled } else { rustyline::ColorMode::Disabled });
+    editor.set_helper(Some(Assistant { link: link.clone() }));
+    editor.bind_sequence(KeyEvent::ctrl('\\'), EventHandler::Conditional(Box::new(Quit)));
+    Ok(editor)
+}
+
+/// The key that sends QUIT sends QUIT: the editor reads all keys itself.
+struct Quit;
+
+impl ConditionalEventHandler for Quit {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        // It fails for a process that is not there only.
+        let _ = crate::sys::process::send(crate::sys::process::own_pid(), Some(Signal::QUIT));
+        Some(Cmd::Noop)
+    }
+}
+
+/// What the editor asks while a text is typed.
+struct Assistant {
+    link: Link,
+}
+
+impl Helper for Assistant {}
+
+impl Validator for Assistant {
+    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+        let is_whole = is_whole(context.input());
+        Ok(if is_whole { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
+    }
+}
+
+/// Whether a text ends where it may: no bracket, string or comment is open. A command of the REPL is a line.
+#[must_use]
+pub fn is_whole(text: &str) -> bool {
+    if text.trim_start().starts_with(':') {
+        return true;
+    }
+    let mut tokens = tokens::Tokens::new(text);
+    tokens.by_ref().for_each(drop);
+    tokens.open().is_none()
+}
+
+impl Completer for Assistant {
+    type Candidate = Pair;
+
+    fn complete(&self, line: &str, at: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let (reply, answer) = channel();
+        self.link.tell(News::Complete { line: line.into(), at, reply });
+        // A host that does not answer has something else to do.
+        let found = answer.recv().unwrap_or_default();
+        let pair = |(display, replacement)| Pair { display, replacement };
+        Ok((found.start, found.candidates.into_iter().map(pair).collect()))
+    }
+}
+
+impl Hinter for Assistant {
+    type Hint = String;
+}
+
+impl Highlighter for Assistant {
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        Cow::Borrowed(line)
+    }
+
+    fn highlight_char(&self, _: &str, _: usize, _: CmdKind) -> bool {
+        false
+    }
+}

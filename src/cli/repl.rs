@@ -1,0 +1,204 @@
+//! The REPL: reads a line, evaluates it, shows what it gives, until somebody leaves.
+
+use std::io::{IsTerminal, stdin, stdout};
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use super::editor::{Completions, Editor, Typed, is_whole};
+use crate::builtins::{Host, input};
+use crate::engine::failure::Failure;
+use crate::engine::session::{Evaluated, Session};
+use crate::host::HANG_UP;
+use crate::host::outcome::Outcome;
+use crate::host::stop::Stop;
+use crate::sys::descriptor;
+use crate::sys::signal::Signal;
+use crate::sys::terminal;
+
+const PROMPT: &str = "> ";
+
+/// What is to be done next.
+enum Input {
+    Text(String),
+    /// The line was given up.
+    Nothing,
+    /// There is no more.
+    End,
+    /// The run must stop.
+    Stopped,
+}
+
+/// Where lines come from.
+enum Source {
+    Editor(Editor),
+    /// No terminal, or one that cannot be edited on.
+    Lines {
+        prompt: bool,
+    },
+}
+
+/// A person at work.
+pub struct Repl<'s, 'i> {
+    session: &'s mut Session<'i>,
+    host: &'s Host,
+    tell: &'s dyn Fn(&Failure),
+    source: Source,
+    /// What was evaluated well, for `:save`.
+    inputs: Vec<String>,
+}
+
+/// Goes on after a script, or after nothing: reads and evaluates until somebody leaves.
+///
+/// # Arguments
+///
+/// How the script ended. A signal other than INT ends the session before it begins.
+///
+/// # Returns
+///
+/// How the run ends.
+pub fn after(session: &mut Session<'_>, before: Outcome, tell: &dyn Fn(&Failure)) -> Outcome {
+    let host = session.interpreter().host().clone();
+    if matches!(before, Outcome::Signalled(signal) if signal != Signal::INT) {
+        return before;
+    }
+    host.begin_line();
+    let source = source(&host);
+    let mut repl = Repl { session, host: &host, tell, source, inputs: Vec::new() };
+    let stop = repl.run(&before);
+    match stop {
+        // The first that is not 0 decides.
+        Some(stop) if before.status() == 0 => Outcome::of_stop(stop),
+        _ => before,
+    }
+}
+
+fn source(host: &Host) -> Source {
+    let is_terminal = stdin().is_terminal();
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
+    if !is_terminal || is_dumb {
+        return Source::Lines { prompt: is_terminal };
+    }
+    match host.waker().and_then(|waker| Editor::start(waker, host.settings.colors.stdout)) {
+        Ok(editor) => Source::Editor(editor),
+        Err(_) => Source::Lines { prompt: true },
+    }
+}
+
+impl Repl<'_, '_> {
+    /// # Returns
+    ///
+    /// What has ended it; `None` if the person has left.
+    fn run(&mut self, before: &Outcome) -> Option<Stop> {
+        let is_person = stdin().is_terminal();
+        if is_person {
+            self.host.say(&match before {
+                Outcome::Finished => "`:help` helps, Ctrl-D cleans up and leaves".into(),
+                Outcome::Exited(code) => format!("the script has called exit({code}); Ctrl-D cleans up"),
+                Outcome::Failed(_) => "the script has failed; what it had is still here, Ctrl-D cleans up".into(),
+                Outcome::Signalled(signal) => format!("the script was stopped by {signal}; Ctrl-D cleans up"),
+            });
+        }
+        loop {
+            match self.read("") {
+                Input::Text(text) if text.trim().is_empty() => {}
+                Input::Text(text) => {
+                    if let Source::Editor(editor) = &self.source {
+                        editor.remember(&text);
+                    }
+                    self.evaluate(&text);
+                }
+                Input::Nothing | Input::Stopped => {}
+                Input::End => return None,
+            }
+            if let Some(stop) = self.host.end_line().filter(|stop| *stop != Stop::Signal(Signal::INT)) {
+                return Some(stop);
+            }
+        }
+    }
+
+    fn say(&self, line: &str) {
+        // What cannot be written is told at the end.
+        let _ = self.host.print(line);
+    }
+
+    fn read(&self, initial: &str) -> Input {
+        if self.host.flush().is_err() {
+            return Input::Stopped;
+        }
+        match &self.source {
+            Source::Editor(editor) => {
+                self.go_to_margin();
+                let complete = |_: &str, _: usize| Completions::default();
+                match editor.read(&**self.host, PROMPT, initial, &complete) {
+                    Some(Typed::Text(text)) => Input::Text(text),
+                    Some(Typed::Interrupted) => Input::Nothing,
+                    Some(Typed::End) if !self.is_hung_up() => Input::End,
+                    Some(Typed::End | Typed::Lost(_)) => self.hang_up(),
+                    None => Input::Stopped,
+                }
+            }
+            Source::Lines { prompt } => self.read_lines(*prompt),
+        }
+    }
+
+    /// Begins a line of the screen, unless there the cursor is: as wide as the screen, a mark and blanks go on into a new
+    /// line only from within one.
+    fn go_to_margin(&self) {
+        let screen = stdout();
+        if !self.host.has_left_terminal() || !screen.is_terminal() {
+            return;
+        }
+        let width = terminal::width(screen.as_fd()).unwrap_or(80);
+        let mark = if self.host.settings.colors.stdout { "\x1b[2m%\x1b[0m" } else { "%" };
+        self.host.write_stderr(&format!("{mark}{}\r \r", " ".repeat(width.saturating_sub(1))));
+    }
+
+    fn is_hung_up(&self) -> bool {
+        descriptor::is_hung_up(stdin().as_fd())
+    }
+
+    /// A terminal that is gone, whose HUP may be on its way, or is none of ours.
+    fn hang_up(&self) -> Input {
+        let _ = self.host.sleep_until(Instant::now().checked_add(HANG_UP));
+        if self.host.top_stop().is_none() {
+            self.host.stop(Stop::Signal(Signal::HUP));
+        }
+        Input::Stopped
+    }
+
+    fn read_lines(&self, prompt: bool) -> Input {
+        let mut text = String::new();
+        loop {
+            if prompt {
+                self.host.write_stderr(if text.is_empty() { PROMPT } else { ". " });
+            }
+            match input::read_line(self.host) {
+                Ok(Some(line)) => text.push_str(&input::lossy(line)),
+                Ok(None) if text.is_empty() => return Input::End,
+                // What is not whole says so itself.
+                Ok(None) => return Input::Text(text),
+                Err(_) if self.host.top_stop().is_some() => return Input::Stopped,
+                Err(_) => return Input::End,
+            }
+            if is_whole(&text) {
+                return Input::Text(text);
+            }
+            text.push('\n');
+        }
+    }
+
+    fn evaluate(&mut self, text: &str) {
+        match self.session.line(text) {
+            Evaluated::Value(value) => {
+                self.inputs.push(text.to_string());
+                if !value.is_unit() {
+                    self.say(&format!("{value:?}"));
+                }
+            }
+            Evaluated::Failed(failure) => (self.tell)(&failure),
+            // Over the `^C` that the terminal has shown.
+            Evaluated::Stopped(Stop::Signal(Signal::INT)) => self.host.write_stderr("\rinterrupted\n"),
+            Evaluated::Stopped(_) => {}
+        }
+    }
+}

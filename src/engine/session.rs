@@ -1,0 +1,284 @@
+//! What is evaluated one text after another: a script, and the lines that follow it in an interactive session. Variables,
+//! functions, constants and imports last.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use rhai::{AST, Caches, Dynamic, EvalAltResult, GlobalRuntimeState, Module, Position, Scope, Token};
+
+use super::Interpreter;
+use super::failure::{Context, Failure};
+use super::rename::{Role, as_meant};
+use super::run::Loaded;
+use super::source::SourceText;
+use super::tokens::Tokens;
+use crate::builtins::lexical::{RESULT, of_line};
+use crate::builtins::{names, unwind};
+use crate::host::WriteError;
+use crate::host::exit_stack::EntryId;
+use crate::host::outcome::Outcome;
+use crate::host::reason;
+use crate::host::stop::Stop;
+
+/// What has come of a line.
+#[derive(Debug)]
+pub enum Evaluated {
+    /// Its value.
+    Value(Dynamic),
+    /// An error.
+    Failed(Failure),
+    /// It was stopped: an INT stops no more than the line.
+    Stopped(Stop),
+}
+
+/// A variable of the top level.
+#[derive(Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a constant.
+    pub is_constant: bool,
+    /// What it holds.
+    pub value: Dynamic,
+}
+
+/// A function that was defined.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// What its parameters are called.
+    pub params: Vec<String>,
+}
+
+/// Texts that are evaluated one after another.
+pub struct Session<'a> {
+    interpreter: &'a Interpreter,
+    scope: Scope<'static>,
+    global: GlobalRuntimeState,
+    /// The names of functions and closures that no other text has.
+    names: HashSet<String>,
+    lines: usize,
+}
+
+impl<'a> Session<'a> {
+    /// Nothing was evaluated yet.
+    #[must_use]
+    pub fn new(interpreter: &'a Interpreter) -> Self {
+        let mut global = interpreter.engine().new_global_runtime_state();
+        // From the start, so that handlers see constants that come after their registration.
+        global.constants = Some(rhai::Shared::default());
+        Self { interpreter, scope: Scope::new(), global, names: HashSet::new(), lines: 0 }
+    }
+
+    /// The interpreter.
+    #[must_use]
+    pub fn interpreter(&self) -> &'a Interpreter {
+        self.interpreter
+    }
+
+    /// Evaluates a script; a failure is told by `report` at once.
+    pub fn script(&mut self, script: &Loaded, report: &dyn Fn(&Failure)) -> Outcome {
+        let host = self.interpreter.host();
+        let result = if host.stopped() { Ok(Dynamic::UNIT) } else { self.evaluate(&script.source, &script.ast) };
+        let written = host.flush();
+        // The latch first: whatever the evaluation made of a stop, it is one.
+        if host.stopped()
+            && let Some(stop) = host.top_stop()
+        {
+            self.lose(written);
+            return Outcome::of_stop(stop);
+        }
+        match self.settle(&script.source.name, result, written) {
+            Ok(_) => Outcome::Finished,
+            Err(failure) => {
+                report(&failure);
+                Outcome::Failed(failure.message)
+            }
+        }
+    }
+
+    /// Evaluates a line.
+    pub fn line(&mut self, text: &str) -> Evaluated {
+        let host = self.interpreter.host();
+        self.lines += 1;
+        let name = of_line(self.lines);
+        let parsed = SourceText::new(name.clone(), text.as_bytes().to_vec())
+            .map_err(|error| Failure::new(error.to_string()))
+            .and_then(|source| Ok((self.parse(&source)?, source)));
+        let (ast, source) = match parsed {
+            Ok(parsed) => parsed,
+            Err(failure) => return Evaluated::Failed(failure),
+        };
+        let before = self.scope.len();
+        let result = self.evaluate(&source, &ast);
+        self.publish_constants(before);
+        let written = host.flush();
+        if let Some(stop) = host.end_line() {
+            self.lose(written);
+            return Evaluated::Stopped(stop);
+        }
+        match self.settle(&name, result, written) {
+            Ok(value) => {
+                self.keep_result(&value);
+                Evaluated::Value(value)
+            }
+            Err(failure) => Evaluated::Failed(failure),
+        }
+    }
+
+    fn parse(&self, source: &SourceText) -> Result<Rc<AST>, Failure> {
+        let places = results(&source.text);
+        self.interpreter.host().lexical().with_results(places, || self.interpreter.parse(source))
+    }
+
+    // The one way to evaluate with a runtime state of our own, deprecated for others.
+    #[allow(deprecated)]
+    fn evaluate(&mut self, source: &SourceText, ast: &Rc<AST>) -> Result<Dynamic, Box<EvalAltResult>> {
+        let (engine, lexical) = (self.interpreter.engine(), self.interpreter.host().lexical());
+        let role = if self.lines == 0 { Role::Script } else { Role::Line };
+        let earlier = self.global.lib.as_slice();
+        let places = if role == Role::Line { results(&source.text) } else { HashSet::new() };
+        let tree = lexical.with_results(places, || {
+            as_meant(engine, lexical, self.interpreter.sources(), source, ast, role, earlier)
+        })?;
+        if self.global.lib.is_empty() || !tree.shared_lib().is_empty() {
+            self.global.lib.push(tree.shared_lib().clone());
+        }
+        self.global.source = tree.source().map(Into::into);
+        (self.global.level, self.global.scope_level) = (0, 0);
+        let functions = tree.iter_functions().map(|f| f.name.to_string());
+        self.names.extend(functions.filter(|name| names::may_have_home(name)));
+        lexical.add_homes(self.names.iter().cloned(), &Rc::new(self.global.clone()));
+        let mut caches = Caches::new();
+        let result = unwind::or_panicked(|| {
+            engine.eval_statements_raw(&mut self.global, &mut caches, &mut self.scope, tree.statements())
+        });
+        lexical.set_end(self.global.clone());
+        // Handlers may hold what is in them, and dropping a long chain of closures recurses.
+        std::mem::forget((caches, tree));
+        result.or_else(|error| match *error {
+            EvalAltResult::Return(value, _) => Ok(value),
+            _ => Err(error),
+        })
+    }
+
+    /// What has come of a text that nothing has stopped.
+    fn settle(
+        &self,
+        name: &str,
+        result: Result<Dynamic, Box<EvalAltResult>>,
+        written: Result<(), WriteError>,
+    ) -> Result<Dynamic, Failure> {
+        match (result, written) {
+            (Err(error), written) => {
+                self.lose(written);
+                let context = Context { sources: self.interpreter.sources(), script: name };
+                Err(Failure::from_error(&error, &context))
+            }
+            (Ok(_), Err(WriteError::Failed(error))) => {
+                Err(Failure::new(format!("cannot write to standard output: {}", reason(&error))))
+            }
+            (Ok(value), _) => Ok(value),
+        }
+    }
+
+    fn lose(&self, written: Result<(), WriteError>) {
+        if let Err(WriteError::Failed(error)) = written {
+            self.interpreter.host().lose_output(&error);
+        }
+    }
+
+    /// Rhai shows functions the constants of a text that has functions itself.
+    fn publish_constants(&self, before: usize) {
+        let new = self.scope.iter_raw().take(self.scope.len().saturating_sub(before));
+        let Some(constants) = &self.global.constants else { return };
+        let mut constants = constants.borrow_mut();
+        // Newest first.
+        for (name, _, value) in new.filter(|(_, is_constant, _)| *is_constant).collect::<Vec<_>>().into_iter().rev() {
+            constants.insert(name.into(), value.clone());
+        }
+    }
+
+    fn keep_result(&mut self, value: &Dynamic) {
+        if value.is_unit() {
+            return;
+        }
+        let value = value.flatten_clone();
+        match self.scope.get_mut(RESULT) {
+            Some(last) => *last = value,
+            None => {
+                self.scope.push_dynamic(RESULT, value);
+            }
+        }
+    }
+
+    /// The variables of the top level that are in sight, in the order of their names.
+    #[must_use]
+    pub fn variables(&self) -> Vec<Variable> {
+        let mut seen = HashSet::new();
+        let mut variables: Vec<Variable> = self
+            .scope
+            .iter_raw()
+            .filter(|(name, ..)| !name.starts_with("__") && seen.insert(name.to_string()))
+            .map(|(name, is_constant, value)| Variable { name: name.into(), is_constant, value: value.flatten_clone() })
+            .collect();
+        variables.sort_by(|a, b| a.name.cmp(&b.name));
+        variables
+    }
+
+    /// The variable of that name.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&Dynamic> {
+        self.scope.get(name)
+    }
+
+    /// The names of the variables that are in sight; one may come twice.
+    pub fn variable_names(&self) -> impl Iterator<Item = &str> {
+        self.scope.iter_raw().map(|(name, ..)| name).filter(|name| !name.starts_with("__"))
+    }
+
+    /// The functions that were defined, in the order of their names.
+    #[must_use]
+    pub fn functions(&self) -> Vec<Function> {
+        let mut seen = HashSet::new();
+        let newest = self.global.lib.iter().rev().flat_map(|module| module.iter_script_fn_info());
+        let mut functions: Vec<Function> = newest
+            .filter(|(_, _, name, ..)| !names::is_closure(name))
+            .map(|(_, _, name, _, def)| Function {
+                name: names::as_written(name).to_string(),
+                params: def.params.iter().map(ToString::to_string).collect(),
+            })
+            .filter(|function| seen.insert((function.name.clone(), function.params.len())))
+            .collect();
+        functions.sort_by(|a, b| (&a.name, a.params.len()).cmp(&(&b.name, b.params.len())));
+        functions
+    }
+
+    /// The modules that were imported, by what the script calls them, newest first.
+    pub fn imports(&self) -> impl Iterator<Item = (&str, &Module)> {
+        self.global.iter_imports_raw().map(|(alias, module)| (alias.as_str(), &**module))
+    }
+
+    /// Runs every handler, and forgets all that was defined.
+    pub fn reset(&mut self) {
+        let (host, engine) = (self.interpreter.host(), self.interpreter.engine());
+        unwind::run_down_to(host, engine, 0, EntryId::BOTTOM, &Outcome::Finished);
+        let fresh = Self { lines: self.lines.max(1), ..Self::new(self.interpreter) };
+        std::mem::replace(self, fresh).leave();
+    }
+
+    /// Leaves it as it is: handlers may hold what is in it, and dropping a long chain of closures recurses.
+    pub fn leave(self) {
+        std::mem::forget(self);
+    }
+}
+
+/// Where the text has the last result: `_` that is no pattern of a `switch`.
+fn results(text: &str) -> HashSet<Position> {
+    let tokens: Vec<_> = Tokens::new(text).filter(|lexeme| !matches!(lexeme.token, Token::Comment(_))).collect();
+    let follows = |index: usize| tokens.get(index + 1).map(|lexeme| &lexeme.token);
+    let is_result = |index: usize| !matches!(follows(index), Some(Token::DoubleArrow | Token::If));
+    let at = |index: usize| tokens[index].position;
+    (0..tokens.len()).filter(|index| tokens[*index].token == Token::Underscore && is_result(*index)).map(at).collect()
+}
