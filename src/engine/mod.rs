@@ -8,6 +8,7 @@ mod rename;
 pub mod resolver;
 pub mod run;
 pub mod session;
+pub mod show;
 pub mod source;
 pub mod syntax;
 pub mod tokens;
