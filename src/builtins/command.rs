@@ -181,6 +181,12 @@ pub fn unstarted(plan: &Plan, why: Unstarted) -> Error {
 }
 
 impl Command {
+    /// A program and its words, as they are.
+    #[must_use]
+    pub fn new(words: Vec<OsString>) -> Self {
+        Self { words }
+    }
+
     /// The command that a value stands for: an array of words, or what `shell` made.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ pub const START: &str = "__start";
 pub const RESULT: &str = "_";
 
 /// Before the number of a line of an interactive session: its name as a text.
-const LINE: &str = "line ";
+const LINE: &str = "input ";
 
 /// The name of the text that is a line of an interactive session.
 #[must_use]

@@ -1,6 +1,7 @@
 //! Floor 4, what a person types and reads.
 
 pub mod args;
+pub mod commands;
 pub mod editor;
 pub mod repl;
 pub mod report;

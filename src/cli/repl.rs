@@ -2,12 +2,17 @@
 
 use std::io::{IsTerminal, stdin, stdout};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::time::Instant;
 
+use unicode_width::UnicodeWidthStr;
+
+use super::commands::{Desk, Done};
 use super::editor::{Completions, Editor, Typed, is_whole};
 use crate::builtins::{Host, input};
 use crate::engine::failure::Failure;
 use crate::engine::session::{Evaluated, Session};
+use crate::engine::show::Limits;
 use crate::host::HANG_UP;
 use crate::host::outcome::Outcome;
 use crate::host::stop::Stop;
@@ -43,8 +48,12 @@ pub struct Repl<'s, 'i> {
     host: &'s Host,
     tell: &'s dyn Fn(&Failure),
     source: Source,
-    /// What was evaluated well, for `:save`.
+    /// What was evaluated well.
     inputs: Vec<String>,
+    /// The last text that was evaluated, well or not.
+    last: String,
+    /// What was saved.
+    saved: Vec<PathBuf>,
 }
 
 /// Goes on after a script, or after nothing: reads and evaluates until somebody leaves.
@@ -63,7 +72,8 @@ pub fn after(session: &mut Session<'_>, before: Outcome, tell: &dyn Fn(&Failure)
     }
     host.begin_line();
     let source = source(&host);
-    let mut repl = Repl { session, host: &host, tell, source, inputs: Vec::new() };
+    let mut repl =
+        Repl { session, host: &host, tell, source, inputs: Vec::new(), last: String::new(), saved: Vec::new() };
     let stop = repl.run(&before);
     match stop {
         // The first that is not 0 decides.
@@ -105,7 +115,9 @@ impl Repl<'_, '_> {
                     if let Source::Editor(editor) = &self.source {
                         editor.remember(&text);
                     }
-                    self.evaluate(&text);
+                    if !self.act(text) {
+                        return None;
+                    }
                 }
                 Input::Nothing | Input::Stopped => {}
                 Input::End => return None,
@@ -187,18 +199,47 @@ impl Repl<'_, '_> {
         }
     }
 
-    fn evaluate(&mut self, text: &str) {
-        match self.session.line(text) {
+    /// Does what a text says.
+    ///
+    /// # Returns
+    ///
+    /// Whether the person goes on.
+    fn act(&mut self, text: String) -> bool {
+        if !text.trim_start().starts_with(':') {
+            let evaluated = self.session.line(&text);
+            self.show(text, evaluated);
+            return true;
+        }
+        let limits = self.limits();
+        let Self { session, inputs, saved, last, .. } = self;
+        match (Desk { session, limits, inputs, last, saved }).run(&text) {
+            Ok(Done::Here) => {}
+            Ok(Done::Evaluated(text, evaluated)) => self.show(text, evaluated),
+            Ok(Done::Quit) => return false,
+            Err(failure) => (self.tell)(&failure),
+        }
+        true
+    }
+
+    fn show(&mut self, text: String, evaluated: Evaluated) {
+        match evaluated {
             Evaluated::Value(value) => {
-                self.inputs.push(text.to_string());
                 if !value.is_unit() {
-                    self.say(&format!("{value:?}"));
+                    self.say(&self.session.show(&value, &self.limits()));
                 }
+                self.inputs.push(text.clone());
             }
             Evaluated::Failed(failure) => (self.tell)(&failure),
             // Over the `^C` that the terminal has shown.
             Evaluated::Stopped(Stop::Signal(Signal::INT)) => self.host.write_stderr("\rinterrupted\n"),
             Evaluated::Stopped(_) => {}
         }
+        self.last = text;
+    }
+
+    fn limits(&self) -> Limits {
+        let screen = stdout();
+        let width = if screen.is_terminal() { terminal::width(screen.as_fd()) } else { None };
+        Limits { width: width.unwrap_or(Limits::default().width), measure: UnicodeWidthStr::width, ..Limits::default() }
     }
 }

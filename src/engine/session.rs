@@ -10,6 +10,7 @@ use super::Interpreter;
 use super::failure::{Context, Failure};
 use super::rename::{Role, as_meant};
 use super::run::Loaded;
+use super::show::{self, Limits};
 use super::source::SourceText;
 use super::tokens::Tokens;
 use crate::builtins::lexical::{RESULT, of_line};
@@ -100,14 +101,18 @@ impl<'a> Session<'a> {
 
     /// Evaluates a line.
     pub fn line(&mut self, text: &str) -> Evaluated {
+        match SourceText::new(of_line(self.lines + 1), text.as_bytes().to_vec()) {
+            Ok(source) => self.text(source),
+            Err(error) => Evaluated::Failed(Failure::new(error.to_string())),
+        }
+    }
+
+    /// Evaluates a text as a line.
+    pub fn text(&mut self, source: SourceText) -> Evaluated {
         let host = self.interpreter.host();
         self.lines += 1;
-        let name = of_line(self.lines);
-        let parsed = SourceText::new(name.clone(), text.as_bytes().to_vec())
-            .map_err(|error| Failure::new(error.to_string()))
-            .and_then(|source| Ok((self.parse(&source)?, source)));
-        let (ast, source) = match parsed {
-            Ok(parsed) => parsed,
+        let ast = match self.parse(&source) {
+            Ok(ast) => ast,
             Err(failure) => return Evaluated::Failed(failure),
         };
         let before = self.scope.len();
@@ -118,7 +123,7 @@ impl<'a> Session<'a> {
             self.lose(written);
             return Evaluated::Stopped(stop);
         }
-        match self.settle(&name, result, written) {
+        match self.settle(&source.name, result, written) {
             Ok(value) => {
                 self.keep_result(&value);
                 Evaluated::Value(value)
@@ -213,6 +218,12 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// A value as a person reads it.
+    #[must_use]
+    pub fn show(&self, value: &Dynamic, limits: &Limits) -> String {
+        show::show(self.interpreter.engine(), self.interpreter.host().lexical(), value, limits)
+    }
+
     /// The variables of the top level that are in sight, in the order of their names.
     #[must_use]
     pub fn variables(&self) -> Vec<Variable> {
@@ -276,7 +287,7 @@ impl<'a> Session<'a> {
 
 /// Where the text has the last result: `_` that is no pattern of a `switch`.
 fn results(text: &str) -> HashSet<Position> {
-    let tokens: Vec<_> = Tokens::new(text).filter(|lexeme| !matches!(lexeme.token, Token::Comment(_))).collect();
+    let tokens: Vec<_> = Tokens::new(text).filter(|lexeme| !lexeme.is_comment()).collect();
     let follows = |index: usize| tokens.get(index + 1).map(|lexeme| &lexeme.token);
     let is_result = |index: usize| !matches!(follows(index), Some(Token::DoubleArrow | Token::If));
     let at = |index: usize| tokens[index].position;

@@ -16,6 +16,14 @@ pub struct Lexeme {
     pub position: Position,
 }
 
+impl Lexeme {
+    /// Whether it says nothing to the parser.
+    #[must_use]
+    pub fn is_comment(&self) -> bool {
+        matches!(self.token, Token::Comment(_))
+    }
+}
+
 /// What a text has begun and not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Open {
