@@ -4,6 +4,7 @@ pub mod args;
 pub mod commands;
 pub mod editor;
 pub mod repl;
+pub mod help;
 pub mod report;
 pub mod run;
 pub mod stages;
