@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::help;
 use crate::builtins::callback::Entry;
 use crate::builtins::command::{self, Command as Program};
 use crate::builtins::{Host, names};
@@ -85,7 +86,8 @@ impl<'i> Desk<'_, 'i> {
             other => other,
         };
         let Some(command) = ALL.iter().find(|command| command.name == known) else {
-            return Err(unknown(name));
+            let known = ALL.iter().map(|command| command.name);
+            return Err(with_hint(format!("there is no command `{name}`"), name, known, "`:help` lists them"));
         };
         match (command.takes, rest) {
             ("", "") | ("[NAME]", _) => {}
@@ -122,9 +124,24 @@ impl<'i> Desk<'_, 'i> {
     }
 
     fn help(&self, name: &str) -> Answer {
-        let _ = name;
-        for command in ALL {
-            self.say(&format!("  {:<15} {}", format!("{} {}", command.name, command.takes), command.about));
+        let width = self.limits.width;
+        if name.is_empty() {
+            for command in ALL {
+                self.say(&format!("  {:<15} {}", format!("{} {}", command.name, command.takes), command.about));
+            }
+            self.say("");
+            self.say(&help::overview(width));
+            return Ok(Done::Here);
+        }
+        let plain = name.trim_end_matches(['(', ')', ';']);
+        let of_command =
+            || ALL.iter().find(|command| command.name.trim_start_matches(':') == plain.trim_start_matches(':'));
+        if let Some(text) = help::of(plain, width) {
+            self.say(&text);
+        } else if let Some(command) = of_command() {
+            self.say(&format!("{} {}: {}", command.name, command.takes, command.about));
+        } else {
+            return Err(with_hint(format!("there is no help for `{name}`"), plain, help::names(), "`:help` lists all"));
         }
         Ok(Done::Here)
     }
@@ -254,12 +271,12 @@ impl Drop for Scratch {
     }
 }
 
-fn unknown(name: &str) -> Failure {
-    let hint = match names::nearest(name, ALL.iter().map(|command| command.name)) {
+fn with_hint<'a>(message: String, name: &str, known: impl Iterator<Item = &'a str>, otherwise: &str) -> Failure {
+    let hint = match names::nearest(name, known) {
         Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => "`:help` lists them".into(),
+        None => otherwise.into(),
     };
-    Failure { hint: Some(hint), ..Failure::new(format!("there is no command `{name}`")) }
+    Failure { hint: Some(hint), ..Failure::new(message) }
 }
 
 /// A text as one of several of a script: its last statement ends.

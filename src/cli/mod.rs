@@ -3,8 +3,8 @@
 pub mod args;
 pub mod commands;
 pub mod editor;
-pub mod repl;
 pub mod help;
+pub mod repl;
 pub mod report;
 pub mod run;
 pub mod stages;
