@@ -17,6 +17,7 @@ use rhai::{
 
 use super::callback;
 use super::exit::Handler;
+use super::locals::Locals;
 use super::{caught, names};
 
 /// What a closure calls the variable of a loop around it, as it is in that turn.
@@ -79,6 +80,8 @@ pub struct Lexical {
     homes: RefCell<HashMap<String, Rc<GlobalRuntimeState>>>,
     /// How much each module imports, by its source.
     imports: RefCell<HashMap<String, usize>>,
+    /// The variables of functions, for whoever asks after one has failed.
+    pub locals: Locals,
 }
 
 impl Lexical {
@@ -248,6 +251,7 @@ pub fn register(engine: &mut Engine, lexical: &Rc<Lexical>) {
     let of_variables = Rc::clone(lexical);
     #[allow(deprecated)]
     engine.on_var(move |name, index, mut context| {
+        of_variables.locals.note(&context);
         if name.starts_with("__")
             && let Some(value) = of_variables.variable(name, &mut context)
         {

@@ -16,6 +16,7 @@ pub mod glob;
 pub mod input;
 pub mod json;
 pub mod lexical;
+pub mod locals;
 pub mod lock;
 pub mod log;
 pub mod names;

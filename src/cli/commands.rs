@@ -9,7 +9,7 @@ use crate::builtins::callback::Entry;
 use crate::builtins::command::{self, Command as Program};
 use crate::builtins::{Host, names};
 use crate::engine::failure::{Context, Failure};
-use crate::engine::session::{Evaluated, Session};
+use crate::engine::session::{Evaluated, Session, Variable};
 use crate::engine::show::{self, Limits};
 use crate::engine::source::SourceText;
 use crate::engine::tokens::Tokens;
@@ -147,16 +147,21 @@ impl<'i> Desk<'_, 'i> {
     }
 
     fn variables(&self) -> Answer {
-        let variables = self.session.variables();
-        let (interpreter, room) = (self.session.interpreter(), self.limits.width);
-        for variable in variables {
-            let type_name = show::type_name(interpreter.engine(), &variable.value);
-            let keyword = if variable.is_constant { "const" } else { "let" };
-            let head = format!("{keyword} {}: {type_name} = ", variable.name);
-            let limits = Limits { lines: 1, width: room.saturating_sub((self.limits.measure)(&head)), ..self.limits };
-            self.say(&format!("{head}{}", self.session.show(&variable.value, &limits)));
+        self.session.variables().iter().for_each(|variable| self.variable(variable));
+        if let Some((name, variables)) = self.session.failed() {
+            self.say(&format!("and in {name}, which has failed, when it last read one:"));
+            variables.iter().for_each(|variable| self.variable(variable));
         }
         Ok(Done::Here)
+    }
+
+    fn variable(&self, variable: &Variable) {
+        let type_name = show::type_name(self.session.interpreter().engine(), &variable.value);
+        let keyword = if variable.is_constant { "const" } else { "let" };
+        let head = format!("{keyword} {}: {type_name} = ", variable.name);
+        let width = self.limits.width.saturating_sub((self.limits.measure)(&head));
+        let limits = Limits { lines: 1, width, ..self.limits };
+        self.say(&format!("{head}{}", self.session.show(&variable.value, &limits)));
     }
 
     fn functions(&self) -> Answer {

@@ -104,7 +104,7 @@ impl Repl<'_, '_> {
             self.host.say(&match before {
                 Outcome::Finished => "`:help` helps, Ctrl-D cleans up and leaves".into(),
                 Outcome::Exited(code) => format!("the script has called exit({code}); Ctrl-D cleans up"),
-                Outcome::Failed(_) => "the script has failed; what it had is still here, Ctrl-D cleans up".into(),
+                Outcome::Failed(_) => "the script has failed; `:vars` shows what was there, Ctrl-D cleans up".into(),
                 Outcome::Signalled(signal) => format!("the script was stopped by {signal}; Ctrl-D cleans up"),
             });
         }

@@ -7,13 +7,14 @@ use std::rc::Rc;
 use rhai::{AST, Caches, Dynamic, EvalAltResult, GlobalRuntimeState, Module, Position, Scope, Token};
 
 use super::Interpreter;
-use super::failure::{Context, Failure};
+use super::failure::{Context, Failure, Frame};
 use super::rename::{Role, as_meant};
 use super::run::Loaded;
 use super::show::{self, Limits};
 use super::source::SourceText;
 use super::tokens::Tokens;
 use crate::builtins::lexical::{RESULT, of_line};
+use crate::builtins::locals::Local;
 use crate::builtins::{names, unwind};
 use crate::host::WriteError;
 use crate::host::exit_stack::EntryId;
@@ -59,6 +60,8 @@ pub struct Session<'a> {
     global: GlobalRuntimeState,
     /// The names of functions and closures that no other text has.
     names: HashSet<String>,
+    /// The function that failed last, and its variables.
+    failed: Option<(String, Vec<Variable>)>,
     lines: usize,
 }
 
@@ -69,7 +72,7 @@ impl<'a> Session<'a> {
         let mut global = interpreter.engine().new_global_runtime_state();
         // From the start, so that handlers see constants that come after their registration.
         global.constants = Some(rhai::Shared::default());
-        Self { interpreter, scope: Scope::new(), global, names: HashSet::new(), lines: 0 }
+        Self { interpreter, scope: Scope::new(), global, names: HashSet::new(), failed: None, lines: 0 }
     }
 
     /// The interpreter.
@@ -81,6 +84,9 @@ impl<'a> Session<'a> {
     /// Evaluates a script; a failure is told by `report` at once.
     pub fn script(&mut self, script: &Loaded, report: &dyn Fn(&Failure)) -> Outcome {
         let host = self.interpreter.host();
+        if host.settings.interactive {
+            host.lexical().locals.watch();
+        }
         let result = if host.stopped() { Ok(Dynamic::UNIT) } else { self.evaluate(&script.source, &script.ast) };
         let written = host.flush();
         // The latch first: whatever the evaluation made of a stop, it is one.
@@ -93,6 +99,7 @@ impl<'a> Session<'a> {
         match self.settle(&script.source.name, result, written) {
             Ok(_) => Outcome::Finished,
             Err(failure) => {
+                self.keep_locals(&failure);
                 report(&failure);
                 Outcome::Failed(failure.message)
             }
@@ -116,6 +123,7 @@ impl<'a> Session<'a> {
             Err(failure) => return Evaluated::Failed(failure),
         };
         let before = self.scope.len();
+        host.lexical().locals.watch();
         let result = self.evaluate(&source, &ast);
         self.publish_constants(before);
         let written = host.flush();
@@ -128,7 +136,10 @@ impl<'a> Session<'a> {
                 self.keep_result(&value);
                 Evaluated::Value(value)
             }
-            Err(failure) => Evaluated::Failed(failure),
+            Err(failure) => {
+                self.keep_locals(&failure);
+                Evaluated::Failed(failure)
+            }
         }
     }
 
@@ -236,6 +247,38 @@ impl<'a> Session<'a> {
             .collect();
         variables.sort_by(|a, b| a.name.cmp(&b.name));
         variables
+    }
+
+    /// The function that failed last, if one did, and its variables, as they were when it last read one.
+    #[must_use]
+    pub fn failed(&self) -> Option<(&str, &[Variable])> {
+        self.failed.as_ref().map(|(name, variables)| (name.as_str(), variables.as_slice()))
+    }
+
+    fn keep_locals(&mut self, failure: &Failure) {
+        self.failed = None;
+        let of_text = |name: &str| self.functions().into_iter().any(|function| function.name == name);
+        let calls = failure.frames.iter().filter_map(|frame| match frame {
+            Frame::Call(name, _) => Some(name.as_str()),
+            _ => None,
+        });
+        let mut innermost = calls.filter(|name| names::is_closure(name) || of_text(name));
+        // Those of a handler are another call's.
+        let is_of_handler = failure.frames.iter().any(|frame| matches!(frame, Frame::Handler(..)));
+        let Some(name) = innermost.next().filter(|_| !is_of_handler) else { return };
+        let functions: Vec<Function> = self.functions().into_iter().filter(|function| function.name == name).collect();
+        let begins = |locals: &[Local], params: &[String]| {
+            locals.len() >= params.len() && locals.iter().zip(params).all(|((local, ..), param)| local == param)
+        };
+        let is_it = |locals: &[Local]| {
+            names::is_closure(name) || functions.iter().any(|function| begins(locals, &function.params))
+        };
+        let locals = self.interpreter.host().lexical().locals.last(is_it);
+        self.failed = locals.map(|locals| {
+            let variable = |(name, is_constant, value): Local| Variable { name, is_constant, value };
+            let shown = locals.into_iter().filter(|(name, ..)| !name.starts_with("__")).map(variable).collect();
+            (if names::is_closure(name) { "a closure".into() } else { format!("`{name}`") }, shown)
+        });
     }
 
     /// The variable of that name.
