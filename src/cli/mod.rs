@@ -5,6 +5,7 @@ pub mod commands;
 pub mod editor;
 pub mod help;
 pub mod repl;
+pub mod highlight;
 pub mod report;
 pub mod run;
 pub mod stages;

@@ -3,7 +3,9 @@
 
 use std::ops::Range;
 
-use rhai::{InputStream, Position, Token, TokenizeState, get_next_token};
+use rhai::{InputStream, LexError, Position, Token, TokenizeState, get_next_token};
+
+use crate::builtins::{names, standard};
 
 /// A token, and the bytes of the text that it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +23,47 @@ impl Lexeme {
     #[must_use]
     pub fn is_comment(&self) -> bool {
         matches!(self.token, Token::Comment(_))
+    }
+}
+
+/// What a token is to whoever reads the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A word of the language.
+    Keyword,
+    /// A number, `true` or `false`.
+    Literal,
+    /// A string or a char, or a part of a text with `${…}`; also one that is not ended yet.
+    Text,
+    /// A comment.
+    Comment,
+    /// A name, of whatever.
+    Name,
+    /// A bracket, an operator, or what stands between others.
+    Symbol,
+    /// What the parser refuses wherever it stands.
+    Wrong,
+}
+
+impl Lexeme {
+    /// What it is to whoever reads the text.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match &self.token {
+            Token::True | Token::False | Token::IntegerConstant(_) | Token::FloatConstant(_) => Kind::Literal,
+            Token::CharConstant(_) | Token::StringConstant(_) | Token::InterpolatedString(_) => Kind::Text,
+            Token::Comment(_) => Kind::Comment,
+            Token::Identifier(_) => Kind::Name,
+            Token::LexError(error) if **error == LexError::UnterminatedString => Kind::Text,
+            Token::LexError(_) => Kind::Wrong,
+            Token::Reserved(word) if word.as_str() == "this" => Kind::Keyword,
+            Token::Reserved(word) if names::is_freed(word) || standard::counts(word).is_some() => Kind::Name,
+            Token::Reserved(_) => Kind::Wrong,
+            // These have no syntax, and it panics.
+            Token::EOF | Token::UnprocessedRawChar(_) | Token::Custom(_) => Kind::Symbol,
+            token if token.literal_syntax().starts_with(|c: char| c.is_ascii_alphabetic()) => Kind::Keyword,
+            _ => Kind::Symbol,
+        }
     }
 }
 
@@ -176,6 +219,27 @@ mod tests {
     }
 
     #[test]
+    fn each_token_is_of_a_kind() {
+        let of_kind = |text: &str, kind: Kind| {
+            let found: Vec<&str> =
+                Tokens::new(text).filter(|one| one.kind() == kind).map(|one| &text[one.span]).collect();
+            found.join(" ")
+        };
+        let text = "private fn f(x) { let a = 1.5; if true { `t${this}` + 'c' + \"s\" } !in () _ } // end";
+        assert_eq!(of_kind(text, Kind::Keyword), "private fn let if this");
+        assert_eq!(of_kind(text, Kind::Literal), "1.5 true");
+        assert_eq!(of_kind(text, Kind::Text), "`t ` 'c' \"s\"");
+        assert_eq!(of_kind(text, Kind::Comment), "// end");
+        assert_eq!(of_kind(text, Kind::Name), "f x a");
+        assert_eq!(of_kind(text, Kind::Symbol), "( ) { = ; { ${ } + + } !in () _ }");
+        assert_eq!(of_kind(text, Kind::Wrong), "");
+        assert_eq!(of_kind("print(x.type_of()) debug eval Fn call", Kind::Name), "print x type_of debug eval Fn call");
+        assert_eq!(of_kind("match === 0x 'ab' a @ \"\\q\" new", Kind::Wrong), "match === 0x 'ab' @ \"\\q new");
+        assert_eq!(of_kind("x = \"not ended", Kind::Text), "\"not ended");
+        assert_eq!(of_kind("a /* b", Kind::Comment), "/* b");
+    }
+
+    #[test]
     fn what_a_text_leaves_open_is_known() {
         for (text, expected) in [
             ("f(); /* a /* b */", (Open::Comment, 5)),
@@ -203,6 +267,7 @@ mod tests {
         {
             let solid = |text: &str| text.replace([' ', '\n'], "");
             assert_eq!(solid(&spans(text).concat()), solid(text), "{text}");
+            assert!(Tokens::new(text).all(|lexeme| lexeme.kind() != Kind::Keyword), "{text}");
         }
     }
 }

@@ -1,0 +1,153 @@
+//! The REPL: from the start to the prompt, from a key to its echo, from Tab to what it finds; milliseconds, median and
+//! 99th percentile. With a history of 100,000 lines and 10,000 variables, and without.
+//!
+//! `cargo bench` runs it; `STAGESH_BENCH_RUNS` changes the number of runs of each row (50).
+
+#![allow(clippy::print_stdout)]
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::Child;
+use std::time::Instant;
+
+use pty_process::blocking::{Command, Pty, open};
+
+const STAGESH: &str = env!("CARGO_BIN_EXE_stagesh");
+
+/// A program at a terminal of its own.
+struct Session {
+    pty: Pty,
+    child: Child,
+    screen: Vec<u8>,
+}
+
+impl Session {
+    /// Starts it, and waits for its prompt; `None` if it is not installed.
+    fn start(words: &[&str], state: &Path, prompt: &str) -> Option<(Self, f64)> {
+        let (pty, inside) = open().expect("there are terminals");
+        let command = Command::new(words[0]).args(&words[1..]).env("TERM", "xterm").env("XDG_STATE_HOME", state);
+        let start = Instant::now();
+        let child = command.spawn(inside).ok()?;
+        let mut session = Self { pty, child, screen: Vec::new() };
+        session.read_until(|screen| screen.ends_with(prompt));
+        Some((session, milliseconds(start)))
+    }
+
+    fn read_until(&mut self, is_there: impl Fn(&str) -> bool) {
+        let mut buffer = [0; 65536];
+        while !is_there(&without_colour(&String::from_utf8_lossy(&self.screen))) {
+            let count = self.pty.read(&mut buffer).expect("the program is there");
+            self.screen.extend_from_slice(&buffer[..count]);
+        }
+    }
+
+    /// Milliseconds from these keys to the first answer that has the text.
+    fn press(&mut self, keys: &str, answer: &str) -> f64 {
+        self.screen.clear();
+        let start = Instant::now();
+        self.pty.write_all(keys.as_bytes()).expect("the program is there");
+        self.read_until(|screen| screen.contains(answer));
+        milliseconds(start)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn milliseconds(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1000.0
+}
+
+/// A text without the sequences that begin with an escape.
+fn without_colour(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        if c == '\x1b' {
+            rest.by_ref().find(char::is_ascii_alphabetic);
+        } else {
+            plain.push(c);
+        }
+    }
+    plain
+}
+
+fn row(what: &str, program: &str, mut times: Vec<f64>) {
+    times.sort_by(f64::total_cmp);
+    let Some(last) = times.len().checked_sub(1) else { return };
+    let (median, p99) = (times[last / 2], times[last * 99 / 100]);
+    println!("{what:<44} {program:<8} {:>5} {median:>10.3} {p99:>10.3}", times.len());
+}
+
+fn main() {
+    let runs = std::env::var("STAGESH_BENCH_RUNS").ok().and_then(|n| n.parse().ok()).unwrap_or(50_usize);
+    let place = std::env::temp_dir().join(format!("stagesh-bench-{}", std::process::id()));
+    let (empty, full) = (place.join("empty"), place.join("full"));
+    std::fs::create_dir_all(full.join("stagesh")).expect("there is room");
+    std::fs::create_dir_all(&empty).expect("there is room");
+    let history: String = (0..100_000).map(|n| format!("let step_{n} = run([\"make\", \"target-{n}\"]);\n")).collect();
+    std::fs::write(full.join("stagesh/history"), history).expect("there is room");
+    let script = place.join("variables.rhai");
+    let variables: String = (0..10_000).map(|n| format!("let variable_{n} = {n};\n")).collect();
+    std::fs::write(&script, variables).expect("there is room");
+    let script = script.to_str().expect("the temporary directory is text");
+
+    println!("{:<44} {:<8} {:>5} {:>10} {:>10}", "what", "program", "runs", "median ms", "p99 ms");
+    let quiet: &[&str] = &[STAGESH, "-q"];
+    let python: &[&str] = &["python3", "-q"];
+    let contenders = [
+        ("the prompt", "stagesh", quiet, &empty, "> "),
+        ("the prompt, 100,000 lines of history", "stagesh", quiet, &full, "> "),
+        ("the prompt", "python3", python, &empty, ">>> "),
+        ("the prompt", "node", &["node"], &empty, "> "),
+        ("the prompt", "bash", &["bash", "--norc"], &empty, "$ "),
+    ];
+    let mut times: Vec<Vec<f64>> = contenders.iter().map(|_| Vec::new()).collect();
+    // In turn, so that a change of the machine's speed meets all of them.
+    for _ in 0..runs {
+        for ((_, _, words, state, prompt), times) in contenders.iter().zip(&mut times) {
+            times.extend(Session::start(words, state, prompt).map(|(_, took)| took));
+        }
+    }
+    for ((what, program, ..), times) in contenders.iter().zip(times) {
+        row(what, program, times);
+    }
+
+    for (load, words, state) in [
+        ("", vec![STAGESH, "-q"], &empty),
+        (", 100,000 lines and 10,000 variables", vec![STAGESH, "-q", "-i", script], &full),
+    ] {
+        let Some((mut session, _)) = Session::start(&words, state, "> ") else { continue };
+        // Whatever is read at the first key, or the first Tab.
+        let first = session.press("q", "q");
+        row(&format!("the echo of the first key{load}"), "stagesh", vec![first]);
+        session.press("\x15", "> ");
+        let keys: Vec<f64> = (0..runs * 4)
+            .map(|n| {
+                let key = char::from(b'a' + u8::try_from(n % 26).unwrap_or(0));
+                let took = session.press(&key.to_string(), &key.to_string());
+                if n % 40 == 39 {
+                    session.press("\x15", "> ");
+                }
+                took
+            })
+            .collect();
+        row(&format!("the echo of a key{load}"), "stagesh", keys);
+        session.press("\x15", "> ");
+        let tabs = (0..runs)
+            .map(|_| {
+                session.press("ate", "ate");
+                let took = session.press("\t", "xit");
+                session.press("\x15", "> ");
+                took
+            })
+            .collect();
+        row(&format!("a completion{load}"), "stagesh", tabs);
+    }
+    std::fs::remove_dir_all(&place).expect("it is ours");
+}
