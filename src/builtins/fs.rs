@@ -133,15 +133,23 @@ fn read(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let mut text = ImmutableString::new();
     let mut rest: Vec<u8> = Vec::new();
     let take = |piece: &[u8]| -> io::Result<()> {
-        rest.extend_from_slice(piece);
-        let known = match std::str::from_utf8(&rest) {
-            Ok(all) => all.len(),
-            // A letter may be cut at the end of a piece.
-            Err(error) if error.error_len().is_none() => error.valid_up_to(),
-            Err(error) => return Err(no_text(text.len() + error.valid_up_to())),
+        let mut joined = std::mem::take(&mut rest);
+        let piece = if joined.is_empty() {
+            piece
+        } else {
+            joined.extend_from_slice(piece);
+            &joined
         };
-        text += std::str::from_utf8(&rest[..known]).unwrap_or_default();
-        rest.drain(..known);
+        match std::str::from_utf8(piece) {
+            Ok(all) => text += all,
+            // A letter may be cut at the end of a piece.
+            Err(error) if error.error_len().is_none() => {
+                let (known, cut) = piece.split_at(error.valid_up_to());
+                text += std::str::from_utf8(known).unwrap_or_default();
+                rest = cut.to_vec();
+            }
+            Err(error) => return Err(no_text(text.len() + error.valid_up_to())),
+        }
         if text.len() > MOST_CAPTURED { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
     };
     let read = call.host.each_piece(&path, take);

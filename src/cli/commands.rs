@@ -50,6 +50,8 @@ pub enum Done {
     Here,
     /// A text was evaluated.
     Evaluated(String, Evaluated),
+    /// A text was edited, and evaluated.
+    Edited(String, Evaluated),
     /// The person leaves.
     Quit,
 }
@@ -254,7 +256,7 @@ impl<'i> Desk<'_, 'i> {
         }
         self.say(&text);
         let evaluated = self.session.line(&text);
-        Ok(Done::Evaluated(text, evaluated))
+        Ok(Done::Edited(text, evaluated))
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -2,7 +2,9 @@
 //! where it waits for everything, so that no signal, and no process in the background, has to wait for a key.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,7 @@ use rustyline::{
     RepeatCount,
 };
 
+use super::highlight::highlight;
 use crate::engine::tokens;
 use crate::host::State;
 use crate::sys::interrupts::{Waker, with_all_blocked};
@@ -50,7 +53,7 @@ pub enum Typed {
 }
 
 enum Order {
-    Read { prompt: String, initial: String },
+    Read { prompt: String },
     Remember(String),
 }
 
@@ -79,11 +82,18 @@ impl Editor {
         let (to_host, news) = channel();
         let link = Link { news: to_host, waker };
         let thread = std::thread::Builder::new().name("editor".into());
-        with_all_blocked(|| thread.spawn(move || edit(&for_thread, &link, is_colored)))?;
+        with_all_blocked(|| {
+            thread.spawn(move || {
+                let waker = link.waker.clone();
+                // Its host is told of a panic by the end of the news.
+                let _ = catch_unwind(AssertUnwindSafe(move || edit(&for_thread, &link, is_colored)));
+                waker.wake();
+            })
+        })?;
         Ok(Self { orders, news, terminal })
     }
 
-    /// Keeps a text for those who go back.
+    /// Keeps a text that was not typed here for those who go back.
     pub fn remember(&self, text: &str) {
         // A thread that is gone is told of by the next read.
         let _ = self.orders.send(Order::Remember(text.into()));
@@ -98,14 +108,13 @@ impl Editor {
         &self,
         host: &State<H>,
         prompt: &str,
-        initial: &str,
         complete: &dyn Fn(&str, usize) -> Completions,
     ) -> Option<Typed> {
         let _editing = match host.edit() {
             Ok(editing) => editing,
             Err(error) => return Some(Typed::Lost(error.to_string())),
         };
-        if self.orders.send(Order::Read { prompt: prompt.into(), initial: initial.into() }).is_err() {
+        if self.orders.send(Order::Read { prompt: prompt.into() }).is_err() {
             return Some(Typed::Lost("its thread is gone".into()));
         }
         loop {
@@ -127,6 +136,11 @@ impl Editor {
         }
     }
 
+    /// Gives the terminal back as it was, after an editor that has failed.
+    pub fn restore_terminal(&self) {
+        self.terminal.iter().for_each(Terminal::restore);
+    }
+
     /// Has the editor return without a key, and the terminal as it was.
     fn give_up<H>(&self, host: &State<H>) {
         let until = Instant::now() + LAST_KEY;
@@ -138,7 +152,7 @@ impl Editor {
                 Err(_) => {}
             }
         }
-        self.terminal.iter().for_each(Terminal::restore);
+        self.restore_terminal();
     }
 }
 
@@ -169,9 +183,13 @@ fn edit(orders: &Receiver<Order>, link: &Link, is_colored: bool) {
             Order::Remember(text) => {
                 let _ = editor.add_history_entry(text);
             }
-            Order::Read { prompt, initial } => {
-                let typed = match editor.readline_with_initial(&prompt, (&initial, "")) {
-                    Ok(text) => Typed::Text(text),
+            Order::Read { prompt } => {
+                let typed = match editor.readline(&prompt) {
+                    Ok(text) => {
+                        // Before it is evaluated: that may be the end of the process.
+                        let _ = editor.add_history_entry(&text);
+                        Typed::Text(text)
+                    }
                     Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => Typed::Interrupted,
                     Err(ReadlineError::Eof) => Typed::End,
                     Err(error) => Typed::Lost(error.to_string()),
@@ -191,7 +209,7 @@ fn editor(link: &Link, is_colored: bool) -> rustyline::Result<rustyline::Editor<
         .build();
     let mut editor = rustyline::Editor::with_history(config, MemHistory::new())?;
     editor.set_color_mode(if is_colored { rustyline::ColorMode::Enabled } else { rustyline::ColorMode::Disabled });
-    editor.set_helper(Some(Assistant { link: link.clone() }));
+    editor.set_helper(Some(Assistant { link: link.clone(), is_colored, is_done: Cell::new(false) }));
     editor.bind_sequence(KeyEvent::ctrl('\\'), EventHandler::Conditional(Box::new(Quit)));
     Ok(editor)
 }
@@ -210,6 +228,9 @@ impl ConditionalEventHandler for Quit {
 /// What the editor asks while a text is typed.
 struct Assistant {
     link: Link,
+    is_colored: bool,
+    /// Whether the line is shown for the last time.
+    is_done: Cell<bool>,
 }
 
 impl Helper for Assistant {}
@@ -250,11 +271,18 @@ impl Hinter for Assistant {
 }
 
 impl Highlighter for Assistant {
-    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
-        Cow::Borrowed(line)
+    fn highlight<'l>(&self, line: &'l str, at: usize) -> Cow<'l, str> {
+        let cursor = Some(at).filter(|_| !self.is_done.get());
+        if self.is_colored { highlight(line, cursor).into() } else { line.into() }
     }
 
-    fn highlight_char(&self, _: &str, _: usize, _: CmdKind) -> bool {
-        false
+    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
+        if self.is_colored { format!("\x1b[2m{hint}\x1b[0m").into() } else { hint.into() }
+    }
+
+    fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
+        // A line that is done shows no cursor.
+        self.is_done.set(kind == CmdKind::ForcedRefresh);
+        self.is_colored
     }
 }

@@ -109,12 +109,9 @@ impl Repl<'_, '_> {
             });
         }
         loop {
-            match self.read("") {
+            match self.read() {
                 Input::Text(text) if text.trim().is_empty() => {}
                 Input::Text(text) => {
-                    if let Source::Editor(editor) = &self.source {
-                        editor.remember(&text);
-                    }
                     if !self.act(text) {
                         return None;
                     }
@@ -133,7 +130,7 @@ impl Repl<'_, '_> {
         let _ = self.host.print(line);
     }
 
-    fn read(&self, initial: &str) -> Input {
+    fn read(&mut self) -> Input {
         if self.host.flush().is_err() {
             return Input::Stopped;
         }
@@ -141,11 +138,17 @@ impl Repl<'_, '_> {
             Source::Editor(editor) => {
                 self.go_to_margin();
                 let complete = |_: &str, _: usize| Completions::default();
-                match editor.read(&**self.host, PROMPT, initial, &complete) {
+                match editor.read(&**self.host, PROMPT, &complete) {
                     Some(Typed::Text(text)) => Input::Text(text),
                     Some(Typed::Interrupted) => Input::Nothing,
-                    Some(Typed::End) if !self.is_hung_up() => Input::End,
-                    Some(Typed::End | Typed::Lost(_)) => self.hang_up(),
+                    Some(Typed::End | Typed::Lost(_)) if self.is_hung_up() => self.hang_up(),
+                    Some(Typed::End) => Input::End,
+                    Some(Typed::Lost(why)) => {
+                        editor.restore_terminal();
+                        self.host.complain(&format!("the line editor has failed ({why}): lines are read as they come"));
+                        self.source = Source::Lines { prompt: true };
+                        Input::Nothing
+                    }
                     None => Input::Stopped,
                 }
             }
@@ -215,6 +218,12 @@ impl Repl<'_, '_> {
         match (Desk { session, limits, inputs, last, saved }).run(&text) {
             Ok(Done::Here) => {}
             Ok(Done::Evaluated(text, evaluated)) => self.show(text, evaluated),
+            Ok(Done::Edited(text, evaluated)) => {
+                if let Source::Editor(editor) = &self.source {
+                    editor.remember(&text);
+                }
+                self.show(text, evaluated);
+            }
             Ok(Done::Quit) => return false,
             Err(failure) => (self.tell)(&failure),
         }
