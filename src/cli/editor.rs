@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustyline::completion::{Completer, Pair};
@@ -46,6 +47,8 @@ pub enum Typed {
     Text(String),
     /// Ctrl-C.
     Interrupted,
+    /// Ctrl-Z, and what was typed before and after the cursor.
+    Suspended(String, String),
     /// Ctrl-D.
     End,
     /// The terminal cannot be read; why.
@@ -53,7 +56,7 @@ pub enum Typed {
 }
 
 enum Order {
-    Read { prompt: String },
+    Read { prompt: String, left: String, right: String },
     Remember(String),
 }
 
@@ -99,7 +102,8 @@ impl Editor {
         let _ = self.orders.send(Order::Remember(text.into()));
     }
 
-    /// Reads a text, and asks `complete` what could follow at a place of it.
+    /// Reads a text that begins as what is left and right of the cursor, and asks `complete` what could follow at a place
+    /// of it.
     ///
     /// # Returns
     ///
@@ -108,13 +112,14 @@ impl Editor {
         &self,
         host: &State<H>,
         prompt: &str,
+        (left, right): (&str, &str),
         complete: &dyn Fn(&str, usize) -> Completions,
     ) -> Option<Typed> {
         let _editing = match host.edit() {
             Ok(editing) => editing,
             Err(error) => return Some(Typed::Lost(error.to_string())),
         };
-        if self.orders.send(Order::Read { prompt: prompt.into() }).is_err() {
+        if self.orders.send(Order::Read { prompt: prompt.into(), left: left.into(), right: right.into() }).is_err() {
             return Some(Typed::Lost("its thread is gone".into()));
         }
         loop {
@@ -172,7 +177,8 @@ impl Link {
 }
 
 fn edit(orders: &Receiver<Order>, link: &Link, is_colored: bool) {
-    let mut editor = match editor(link, is_colored) {
+    let suspended = Suspended::default();
+    let mut editor = match editor(link, is_colored, &suspended) {
         Ok(editor) => editor,
         Err(error) => return link.tell(News::Typed(Typed::Lost(error.to_string()))),
     };
@@ -183,14 +189,17 @@ fn edit(orders: &Receiver<Order>, link: &Link, is_colored: bool) {
             Order::Remember(text) => {
                 let _ = editor.add_history_entry(text);
             }
-            Order::Read { prompt } => {
-                let typed = match editor.readline(&prompt) {
+            Order::Read { prompt, left, right } => {
+                let typed = match editor.readline_with_initial(&prompt, (&left, &right)) {
                     Ok(text) => {
                         // Before it is evaluated: that may be the end of the process.
                         let _ = editor.add_history_entry(&text);
                         Typed::Text(text)
                     }
-                    Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => Typed::Interrupted,
+                    Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => {
+                        let suspended = suspended.take();
+                        suspended.map_or(Typed::Interrupted, |(left, right)| Typed::Suspended(left, right))
+                    }
                     Err(ReadlineError::Eof) => Typed::End,
                     Err(error) => Typed::Lost(error.to_string()),
                 };
@@ -201,7 +210,11 @@ fn edit(orders: &Receiver<Order>, link: &Link, is_colored: bool) {
     drop(printer);
 }
 
-fn editor(link: &Link, is_colored: bool) -> rustyline::Result<rustyline::Editor<Assistant, MemHistory>> {
+fn editor(
+    link: &Link,
+    is_colored: bool,
+    suspended: &Suspended,
+) -> rustyline::Result<rustyline::Editor<Assistant, MemHistory>> {
     let is_terminal = io::IsTerminal::is_terminal(&io::stdout());
     let config = Config::builder()
         .completion_type(CompletionType::List)
@@ -211,7 +224,31 @@ fn editor(link: &Link, is_colored: bool) -> rustyline::Result<rustyline::Editor<
     editor.set_color_mode(if is_colored { rustyline::ColorMode::Enabled } else { rustyline::ColorMode::Disabled });
     editor.set_helper(Some(Assistant { link: link.clone(), is_colored, is_done: Cell::new(false) }));
     editor.bind_sequence(KeyEvent::ctrl('\\'), EventHandler::Conditional(Box::new(Quit)));
+    // The editor's own way suspends in this thread, which no signal stops: it would go on for a moment.
+    editor.bind_sequence(KeyEvent::ctrl('z'), EventHandler::Conditional(Box::new(suspended.clone())));
     Ok(editor)
+}
+
+/// The key that suspends gives up the line, and keeps it for later.
+#[derive(Clone, Default)]
+struct Suspended(Arc<Mutex<Option<(String, String)>>>);
+
+impl Suspended {
+    fn lock(&self) -> MutexGuard<'_, Option<(String, String)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Option<(String, String)> {
+        self.lock().take()
+    }
+}
+
+impl ConditionalEventHandler for Suspended {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
+        let (left, right) = context.line().split_at(context.pos());
+        *self.lock() = Some((left.into(), right.into()));
+        Some(Cmd::Interrupt)
+    }
 }
 
 /// The key that sends QUIT sends QUIT: the editor reads all keys itself.

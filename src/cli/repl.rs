@@ -1,6 +1,6 @@
 //! The REPL: reads a line, evaluates it, shows what it gives, until somebody leaves.
 
-use std::io::{IsTerminal, stdin, stdout};
+use std::io::{IsTerminal, stderr, stdin, stdout};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -48,6 +48,8 @@ pub struct Repl<'s, 'i> {
     host: &'s Host,
     tell: &'s dyn Fn(&Failure),
     source: Source,
+    /// What was typed, left and right of the cursor, when the next line was suspended.
+    begun: (String, String),
     /// What was evaluated well.
     inputs: Vec<String>,
     /// The last text that was evaluated, well or not.
@@ -72,8 +74,16 @@ pub fn after(session: &mut Session<'_>, before: Outcome, tell: &dyn Fn(&Failure)
     }
     host.begin_line();
     let source = source(&host);
-    let mut repl =
-        Repl { session, host: &host, tell, source, inputs: Vec::new(), last: String::new(), saved: Vec::new() };
+    let mut repl = Repl {
+        session,
+        host: &host,
+        tell,
+        source,
+        begun: Default::default(),
+        inputs: Vec::new(),
+        last: String::new(),
+        saved: Vec::new(),
+    };
     let stop = repl.run(&before);
     match stop {
         // The first that is not 0 decides.
@@ -138,9 +148,15 @@ impl Repl<'_, '_> {
             Source::Editor(editor) => {
                 self.go_to_margin();
                 let complete = |_: &str, _: usize| Completions::default();
-                match editor.read(&**self.host, PROMPT, &complete) {
+                let begun = std::mem::take(&mut self.begun);
+                match editor.read(&**self.host, PROMPT, (&begun.0, &begun.1), &complete) {
                     Some(Typed::Text(text)) => Input::Text(text),
                     Some(Typed::Interrupted) => Input::Nothing,
+                    Some(Typed::Suspended(left, right)) => {
+                        self.host.suspend();
+                        self.begun = (left, right);
+                        Input::Nothing
+                    }
                     Some(Typed::End | Typed::Lost(_)) if self.is_hung_up() => self.hang_up(),
                     Some(Typed::End) => Input::End,
                     Some(Typed::Lost(why)) => {
@@ -239,8 +255,11 @@ impl Repl<'_, '_> {
                 self.inputs.push(text.clone());
             }
             Evaluated::Failed(failure) => (self.tell)(&failure),
-            // Over the `^C` that the terminal has shown.
-            Evaluated::Stopped(Stop::Signal(Signal::INT)) => self.host.write_stderr("\rinterrupted\n"),
+            Evaluated::Stopped(Stop::Signal(Signal::INT)) => {
+                // Over the `^C` that the terminal has shown.
+                let start = if stderr().is_terminal() { "\r" } else { "" };
+                self.host.write_stderr(&format!("{start}interrupted\n"));
+            }
             Evaluated::Stopped(_) => {}
         }
         self.last = text;

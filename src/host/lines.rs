@@ -71,6 +71,12 @@ impl<H> State<H> {
         Ok(Editing { state: self, _caught: caught })
     }
 
+    /// Stops this process and its group, as the key of the terminal does, until somebody has them go on.
+    pub fn suspend(&self) {
+        // No other thread takes signals: it has stopped when this returns. It fails for nobody: the group is its own.
+        let _ = process::send(0, Some(Signal::TSTP));
+    }
+
     /// Whether the editing of a line must end.
     pub fn must_stop_editing(&self) -> bool {
         self.stopped() || self.deadly.get().is_some()
