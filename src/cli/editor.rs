@@ -14,7 +14,6 @@ use rustyline::config::{Behavior, Configurer};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
-use rustyline::history::MemHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{
     Cmd, CompletionType, ConditionalEventHandler, Config, Context, Event, EventContext, EventHandler, Helper, KeyEvent,
@@ -22,6 +21,7 @@ use rustyline::{
 };
 
 use super::highlight::highlight;
+use super::history::{self, History};
 use crate::engine::tokens;
 use crate::host::State;
 use crate::sys::interrupts::{Waker, with_all_blocked};
@@ -61,7 +61,13 @@ enum Order {
 }
 
 enum News {
-    Complete { line: String, at: usize, reply: Sender<Completions> },
+    Complete {
+        line: String,
+        at: usize,
+        reply: Sender<Completions>,
+    },
+    /// Something is wrong that a person should know.
+    Problem(String),
     Typed(Typed),
 }
 
@@ -126,6 +132,7 @@ impl Editor {
             match self.news.try_recv() {
                 // Who has asked may be gone.
                 Ok(News::Complete { line, at, reply }) => drop(reply.send(complete(&line, at))),
+                Ok(News::Problem(text)) => host.complain(&text),
                 Ok(News::Typed(typed)) => return Some(typed),
                 Err(TryRecvError::Disconnected) => return Some(Typed::Lost("its thread is gone".into())),
                 Err(TryRecvError::Empty) => {
@@ -154,7 +161,7 @@ impl Editor {
             match self.news.recv_timeout(LAST_KEY / 20) {
                 Ok(News::Complete { reply, .. }) => drop(reply),
                 Ok(News::Typed(_)) => return,
-                Err(_) => {}
+                Ok(News::Problem(_)) | Err(_) => {}
             }
         }
         self.restore_terminal();
@@ -194,6 +201,7 @@ fn edit(orders: &Receiver<Order>, link: &Link, is_colored: bool) {
                     Ok(text) => {
                         // Before it is evaluated: that may be the end of the process.
                         let _ = editor.add_history_entry(&text);
+                        editor.history().problem().into_iter().for_each(|text| link.tell(News::Problem(text)));
                         Typed::Text(text)
                     }
                     Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => {
@@ -214,13 +222,14 @@ fn editor(
     link: &Link,
     is_colored: bool,
     suspended: &Suspended,
-) -> rustyline::Result<rustyline::Editor<Assistant, MemHistory>> {
+) -> rustyline::Result<rustyline::Editor<Assistant, History>> {
     let is_terminal = io::IsTerminal::is_terminal(&io::stdout());
     let config = Config::builder()
         .completion_type(CompletionType::List)
         .behavior(if is_terminal { Behavior::Stdio } else { Behavior::PreferTerm })
         .build();
-    let mut editor = rustyline::Editor::with_history(config, MemHistory::new())?;
+    let mut editor =
+        rustyline::Editor::with_history(config, History::new(history::place(|name| std::env::var_os(name))))?;
     editor.set_color_mode(if is_colored { rustyline::ColorMode::Enabled } else { rustyline::ColorMode::Disabled });
     editor.set_helper(Some(Assistant { link: link.clone(), is_colored, is_done: Cell::new(false) }));
     editor.bind_sequence(KeyEvent::ctrl('\\'), EventHandler::Conditional(Box::new(Quit)));
@@ -305,6 +314,15 @@ impl Completer for Assistant {
 
 impl Hinter for Assistant {
     type Hint = String;
+
+    fn hint(&self, line: &str, at: usize, context: &Context<'_>) -> Option<String> {
+        if line.is_empty() || at < line.len() {
+            return None;
+        }
+        let entry = history::hint(context.history(), line)?;
+        // What would be over several lines is only begun.
+        entry[line.len()..].lines().next().filter(|rest| !rest.is_empty()).map(str::to_string)
+    }
 }
 
 impl Highlighter for Assistant {
