@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use rhai::{AST, Caches, Dynamic, EvalAltResult, GlobalRuntimeState, Module, Position, Scope, Token};
+use rhai::{AST, Caches, Dynamic, EvalAltResult, GlobalRuntimeState, Module, Position, Scope, ScriptFuncDef, Token};
 
 use super::Interpreter;
 use super::failure::{Context, Failure, Frame};
@@ -45,12 +45,26 @@ pub struct Variable {
 }
 
 /// A function that was defined.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
     /// Its name.
     pub name: String,
     /// What its parameters are called.
     pub params: Vec<String>,
+    /// The type of the values that it is a method of, if it is one of one type.
+    pub this_type: Option<String>,
+}
+
+impl Function {
+    /// What a definition tells.
+    #[must_use]
+    pub fn of(definition: &ScriptFuncDef) -> Self {
+        Self {
+            name: names::as_written(&definition.name).to_string(),
+            params: definition.params.iter().map(ToString::to_string).collect(),
+            this_type: definition.this_type.as_ref().map(ToString::to_string),
+        }
+    }
 }
 
 /// Texts that are evaluated one after another.
@@ -299,13 +313,11 @@ impl<'a> Session<'a> {
         let newest = self.global.lib.iter().rev().flat_map(|module| module.iter_script_fn_info());
         let mut functions: Vec<Function> = newest
             .filter(|(_, _, name, ..)| !names::is_closure(name))
-            .map(|(_, _, name, _, def)| Function {
-                name: names::as_written(name).to_string(),
-                params: def.params.iter().map(ToString::to_string).collect(),
-            })
-            .filter(|function| seen.insert((function.name.clone(), function.params.len())))
+            .map(|(.., def)| Function::of(def))
+            .filter(|function| seen.insert((function.name.clone(), function.params.len(), function.this_type.clone())))
             .collect();
-        functions.sort_by(|a, b| (&a.name, a.params.len()).cmp(&(&b.name, b.params.len())));
+        let order = |function: &Function| (function.name.clone(), function.params.len(), function.this_type.clone());
+        functions.sort_by_cached_key(order);
         functions
     }
 

@@ -360,20 +360,23 @@ fn key_of(key: &str) -> String {
     if let Some((end, _)) = key.char_indices().nth(LONGEST_KEY) {
         return format!("{}…: ", quoted(&key[..end]));
     }
-    let mut tokens = Tokens::new(key);
-    let is_plain = tokens.next().is_some_and(|first| {
+    if is_plain_key(key) { format!("{key}: ") } else { format!("{}: ", quoted(key)) }
+}
+
+/// Whether a key is written without quotes, and is read behind a dot.
+pub(super) fn is_plain_key(key: &str) -> bool {
+    Tokens::new(key).next().is_some_and(|first| {
         first.span.len() == key.len() && matches!(&first.token, Token::Identifier(name) if name.as_str() == key)
-    });
-    if is_plain { format!("{key}: ") } else { format!("{}: ", quoted(key)) }
+    })
 }
 
 /// A string as a script spells it.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     as_rhai_escapes(&format!("{text:?}"))
 }
 
 /// A text of the host on one line: nothing in it moves the cursor.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     let mut shown = String::new();
     for c in text.chars() {
         if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
