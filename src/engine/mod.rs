@@ -1,9 +1,13 @@
 //! Floor 3, Rhai assembled: load, run, unwind.
 
 pub mod check;
+pub mod complete;
+mod cursor;
 pub mod failure;
+mod file_names;
 mod hint;
 pub mod limits;
+mod members;
 mod rename;
 pub mod resolver;
 pub mod run;
