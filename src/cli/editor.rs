@@ -22,6 +22,7 @@ use rustyline::{
 
 use super::highlight::highlight;
 use super::history::{self, History};
+use crate::engine::complete::{Candidate, Completions};
 use crate::engine::tokens;
 use crate::host::State;
 use crate::sys::interrupts::{Waker, with_all_blocked};
@@ -30,15 +31,6 @@ use crate::sys::terminal::Terminal;
 
 /// How long the editor may take to give up: it may be writing to a terminal that is stopped.
 const LAST_KEY: Duration = Duration::from_millis(200);
-
-/// What could follow what is typed.
-#[derive(Debug, Default)]
-pub struct Completions {
-    /// The byte from which on it takes the place of what is there.
-    pub start: usize,
-    /// What is shown, and what is put in.
-    pub candidates: Vec<(String, String)>,
-}
 
 /// What a person has typed.
 #[derive(Debug)]
@@ -307,7 +299,7 @@ impl Completer for Assistant {
         self.link.tell(News::Complete { line: line.into(), at, reply });
         // A host that does not answer has something else to do.
         let found = answer.recv().unwrap_or_default();
-        let pair = |(display, replacement)| Pair { display, replacement };
+        let pair = |candidate: Candidate| Pair { display: candidate.shown, replacement: candidate.inserted };
         Ok((found.start, found.candidates.into_iter().map(pair).collect()))
     }
 }

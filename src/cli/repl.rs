@@ -7,9 +7,11 @@ use std::time::Instant;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::commands::{Desk, Done};
-use super::editor::{Completions, Editor, Typed, is_whole};
+use super::commands::{self, Desk, Done};
+use super::editor::{Editor, Typed, is_whole};
+use super::help;
 use crate::builtins::{Host, input};
+use crate::engine::complete::{Command, Known, complete};
 use crate::engine::failure::Failure;
 use crate::engine::session::{Evaluated, Session};
 use crate::engine::show::Limits;
@@ -147,7 +149,10 @@ impl Repl<'_, '_> {
         match &self.source {
             Source::Editor(editor) => {
                 self.go_to_margin();
-                let complete = |_: &str, _: usize| Completions::default();
+                let command = |known: &commands::Command| Command { name: known.name, takes: known.takes };
+                let commands: Vec<Command<'_>> = commands::ALL.iter().map(command).collect();
+                let known = Known { commands: &commands, signatures: &|name| help::signatures(name).collect() };
+                let complete = |text: &str, at: usize| complete(self.session, &known, text, at);
                 let begun = std::mem::take(&mut self.begun);
                 match editor.read(&**self.host, PROMPT, (&begun.0, &begun.1), &complete) {
                     Some(Typed::Text(text)) => Input::Text(text),

@@ -9,6 +9,7 @@ mod build_script;
 mod check;
 mod ci_script;
 mod commands;
+mod completion;
 mod data;
 mod diagnostics;
 mod directories;
