@@ -29,7 +29,8 @@ impl Session {
         let start = Instant::now();
         let child = command.spawn(inside).ok()?;
         let mut session = Self { pty, child, screen: Vec::new() };
-        session.read_until(|screen| screen.ends_with(prompt));
+        // The cursor may be put where it is already.
+        session.read_until(|screen| screen.trim_end_matches('\r').ends_with(prompt));
         Some((session, milliseconds(start)))
     }
 
