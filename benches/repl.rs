@@ -6,11 +6,16 @@
 #![allow(clippy::print_stdout)]
 
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Child;
 use std::time::Instant;
 
+use nix::poll::{PollFd, PollFlags, poll};
 use pty_process::blocking::{Command, Pty, open};
+
+/// Milliseconds that an answer may take.
+const PATIENCE: u16 = 10_000;
 
 const STAGESH: &str = env!("CARGO_BIN_EXE_stagesh");
 
@@ -25,7 +30,8 @@ impl Session {
     /// Starts it, and waits for its prompt; `None` if it is not installed.
     fn start(words: &[&str], state: &Path, prompt: &str) -> Option<(Self, f64)> {
         let (pty, inside) = open().expect("there are terminals");
-        let command = Command::new(words[0]).args(&words[1..]).env("TERM", "xterm").env("XDG_STATE_HOME", state);
+        let command = Command::new(words[0]).args(&words[1..]).env("TERM", "xterm").env("PS1", "$ ");
+        let command = command.env("XDG_STATE_HOME", state).env("HOME", state);
         let start = Instant::now();
         let child = command.spawn(inside).ok()?;
         let mut session = Self { pty, child, screen: Vec::new() };
@@ -37,6 +43,8 @@ impl Session {
     fn read_until(&mut self, is_there: impl Fn(&str) -> bool) {
         let mut buffer = [0; 65536];
         while !is_there(&without_colour(&String::from_utf8_lossy(&self.screen))) {
+            let mut fds = [PollFd::new(self.pty.as_fd(), PollFlags::POLLIN)];
+            assert_eq!(poll(&mut fds, PATIENCE), Ok(1), "waited in vain: {:?}", String::from_utf8_lossy(&self.screen));
             let count = self.pty.read(&mut buffer).expect("the program is there");
             self.screen.extend_from_slice(&buffer[..count]);
         }
@@ -128,7 +136,7 @@ fn main() {
         let first = session.press("q", "q");
         row(&format!("the echo of the first key{load}"), "stagesh", vec![first]);
         session.press("\x15", "> ");
-        let keys: Vec<f64> = (0..runs * 4)
+        let keys: Vec<f64> = (0..runs.div_ceil(10) * 40)
             .map(|n| {
                 let key = char::from(b'a' + u8::try_from(n % 26).unwrap_or(0));
                 let took = session.press(&key.to_string(), &key.to_string());
@@ -139,7 +147,6 @@ fn main() {
             })
             .collect();
         row(&format!("the echo of a key{load}"), "stagesh", keys);
-        session.press("\x15", "> ");
         let tabs = (0..runs)
             .map(|_| {
                 session.press("ate", "ate");
