@@ -33,6 +33,7 @@ mod retry;
 mod rhai_facts;
 mod scope;
 mod script_options;
+mod session;
 mod signals;
 mod stage;
 mod streams;

@@ -1,0 +1,795 @@
+//! The lines of an interactive session, given on a standard input that is no terminal: what lasts from one to the next, and
+//! what ends it.
+
+use nix::sys::signal::Signal;
+
+use crate::harness::{Live, Output, Place, Run, expect_gone};
+
+/// A session of these lines, after nothing.
+fn session(lines: &[&str]) -> Run {
+    Run::new().arg("-i").stdin(lines.join("\n") + "\n")
+}
+
+/// A session of these lines that ends with 0, prints just that, and says nothing on standard error.
+#[track_caller]
+fn prints(lines: &[&str], stdout: &str) {
+    session(lines).run().expect(0, stdout).expect_no_error();
+}
+
+/// A session of these lines after a script, with its modules beside it.
+fn after(script: &str, modules: &[(&str, &str)], lines: &[&str]) -> Output {
+    let place = Place::new();
+    place.write("main.rhai", script);
+    for (name, text) in modules {
+        place.write(name, text);
+    }
+    Run::new().arg("-i").arg("main.rhai").cwd(place.path()).stdin(lines.join("\n") + "\n").run()
+}
+
+/// The lines in a directory with modules.
+fn with_modules(modules: &[(&str, &str)], lines: &[&str]) -> Output {
+    let place = Place::new();
+    for (name, text) in modules {
+        place.write(name, text);
+    }
+    session(lines).cwd(place.path()).run()
+}
+
+/// A session that is alive, after these lines.
+fn begin(lines: &[&str]) -> Live {
+    let mut live = Run::new().arg("-i").start();
+    type_in(&mut live, lines);
+    live
+}
+
+fn type_in(live: &mut Live, lines: &[&str]) {
+    live.write((lines.join("\n") + "\n").as_bytes());
+}
+
+const LIBRARY: (&str, &str) = (
+    "library.rhai",
+    "const K = \"library\";\n\
+     private fn clean(n) { print(`library ${n}`) }\n\
+     fn stop(n) { clean(n) }\n\
+     fn each(f) { f.call(3); [4].for_each(|| f.call(this)); }\n\
+     fn keep(f) { atexit(f, 5); () }\n\
+     fn within(f) { scope(f); }\n\
+     fn guard() { || clean(6) }\n\
+     fn adder() { |x| x + global::K }\n\
+     fn say() { print(\"said\") }\n",
+);
+
+#[test]
+fn variables_and_functions_last() {
+    prints(&["let x = 1;", "x += 41;", "fn double(n) { n * 2 }", "double(x)", "let y = x + 1; y"], "84\n43\n");
+}
+
+#[test]
+fn a_variable_can_be_declared_again_and_a_closure_keeps_the_one_that_it_captured() {
+    prints(
+        &["let x = 1;", "let show = || x;", "x = 2;", "show.call()", "let x = \"new\";", "show.call()", "x"],
+        "2\n2\n\"new\"\n",
+    );
+}
+
+#[test]
+fn imports_last_and_are_seen_in_closures_and_handlers() {
+    with_modules(
+        &[LIBRARY],
+        &[
+            "import \"library\" as library;",
+            "library::say();",
+            "let f = || library::say();",
+            "f.call();",
+            "let h = atexit(|| library::stop(1));",
+        ],
+    )
+    .expect(0, "said\nsaid\nlibrary 1\n")
+    .expect_no_error();
+}
+
+#[test]
+fn closures_last_with_what_they_captured() {
+    prints(
+        &[
+            "let n = 0;",
+            "let count = || { n += 1; n };",
+            "count.call()",
+            "count.call()",
+            "n",
+            "let fs = []; for i in [1, 2] { fs.push(|| i); }",
+            "fs.map(|f| f.call())",
+        ],
+        "1\n2\n2\n[1, 2]\n",
+    );
+}
+
+#[test]
+fn handlers_last_and_run_once_newest_first_at_the_end_of_the_input() {
+    prints(
+        &[
+            "let h = atexit(print, \"first\");",
+            "let x = 1;",
+            "let h = atexit(|| print(`second ${x}`));",
+            "x = 2;",
+            "h.pending",
+        ],
+        "true\nsecond 2\nfirst\n",
+    );
+    prints(
+        &[
+            "let h = atexit(|| print(\"ran\"));",
+            "h.run();",
+            "h.pending",
+            "let g = atexit(print, \"no\");",
+            "g.cancel()",
+        ],
+        "ran\nfalse\ntrue\n",
+    );
+}
+
+#[test]
+fn the_working_directory_and_the_environment_last() {
+    let place = Place::new();
+    place.write("inner/file", "");
+    session(&[
+        "cd(\"inner\");",
+        "fs::exists(\"file\")",
+        "env::set(\"NAME\", \"value\");",
+        "capture([\"sh\", \"-c\", \"echo $NAME\"])",
+    ])
+    .cwd(place.path())
+    .run()
+    .expect(0, "true\n\"value\"\n")
+    .expect_no_error();
+}
+
+#[test]
+fn everything_lasts_after_errors() {
+    let lines = [
+        "let x = 1; fn f() { 2 } const C = 3; import \"library\" as library; let c = || x + 4; let h = atexit(print, \"cleaned\");",
+        "1 / 0",
+        "nowhere",
+        "let = ;",
+        "f(1, 2)",
+        "throw \"mine\"",
+        "run([\"false\"]);",
+        "import \"missing\" as missing;",
+        "x",
+        "f()",
+        "fn constant() { global::C }",
+        "constant()",
+        "c.call()",
+        "library::say();",
+    ];
+    let output = with_modules(&[LIBRARY], &lines);
+    output.expect(0, "1\n2\n3\n5\nsaid\ncleaned\n");
+    assert_eq!(output.err().matches("error: ").count(), 7, "{output}");
+}
+
+#[test]
+fn a_function_that_is_defined_again_is_called_by_those_of_earlier_lines() {
+    prints(
+        &[
+            "fn f() { 1 }",
+            "fn g() { f() }",
+            "let by_name = f; let computed = Fn(\"f\"); let closure = || f();",
+            "g()",
+            "fn f() { 2 }",
+            "[f(), g(), by_name.call(), computed.call(), closure.call()]",
+            "fn f() { 3 }",
+            "[f(), g(), by_name.call(), computed.call(), closure.call(), [0].map(|_x| f())[0]]",
+        ],
+        "1\n[2, 2, 2, 2, 2]\n[3, 3, 3, 3, 3, 3]\n",
+    );
+}
+
+#[test]
+fn a_function_of_another_number_of_arguments_is_another_function() {
+    prints(
+        &["fn f(x) { `one ${x}` }", "fn f() { \"none\" }", "[f(1), f()]", "fn f(x) { `new ${x}` }", "[f(1), f()]"],
+        "[\"one 1\", \"none\"]\n[\"new 1\", \"none\"]\n",
+    );
+}
+
+#[test]
+fn a_method_can_be_defined_again() {
+    prints(
+        &["fn string.shout() { this + \"!\" }", "\"a\".shout()", "fn string.shout() { this + \"?\" }", "\"a\".shout()"],
+        "\"a!\"\n\"a?\"\n",
+    );
+}
+
+#[test]
+fn a_function_can_be_recursive_and_call_one_that_comes_later() {
+    prints(
+        &[
+            "fn factorial(n) { if n < 2 { 1 } else { n * factorial(n - 1) } }",
+            "factorial(5)",
+            "fn even(n) { n == 0 || odd(n - 1) }",
+            "fn odd(n) { n != 0 && even(n - 1) }",
+            "even(10)",
+        ],
+        "120\ntrue\n",
+    );
+}
+
+#[test]
+fn a_handler_sees_what_is_imported_on_a_later_line() {
+    for registration in
+        ["atexit(|| library::say())", "atexit(say)", "scope(|| { atexit(|| 1); }); let h = atexit(|| library::say())"]
+    {
+        // Whatever comes in between.
+        for between in
+            ["let x = 1;", "fn other() { 2 }", "import \"other\" as other;", "const C = 1;", "let c = || 3;", "1 / 0"]
+        {
+            with_modules(
+                &[LIBRARY, ("other.rhai", "")],
+                &[
+                    "fn say() { library::say() }",
+                    &format!("let h = {registration};"),
+                    between,
+                    "import \"library\" as library;",
+                ],
+            )
+            .expect(0, "said\n");
+        }
+    }
+    // Functions stay as they were.
+    with_modules(
+        &[LIBRARY],
+        &[
+            "fn f() { print(\"old\"); library::say() }",
+            "let h = atexit(f);",
+            "fn f() { print(\"new\") }",
+            "import \"library\" as library;",
+        ],
+    )
+    .expect(0, "old\nsaid\n")
+    .expect_no_error();
+}
+
+#[test]
+fn a_line_goes_on_while_a_bracket_a_string_or_a_comment_is_open() {
+    prints(
+        &[
+            "let a = [1,",
+            "  2,",
+            "",
+            "  3];",
+            "a",
+            "fn f(x) {",
+            "    if x {",
+            "        \"yes\" // }",
+            "    }",
+            "}",
+            "f(true)",
+            "`two",
+            "lines`",
+            "`${",
+            "1 + 1",
+            "}`",
+            "/* a (",
+            "comment */ 5",
+            "\"a bracket in a text: {\"",
+            "6 // and one in a comment: (",
+            "#{a: 1,",
+            "b: 2}.b",
+        ],
+        "[1, 2, 3]\n\"yes\"\n\"two\\nlines\"\n\"2\"\n5\n\"a bracket in a text: {\"\n6\n2\n",
+    );
+}
+
+#[test]
+fn what_the_end_of_the_input_leaves_open_is_an_error_of_that_line() {
+    for open in ["f(1,", "fn f() {", "let a = [1", "`text", "/* comment", "1 +"] {
+        let output = session(&["let h = atexit(print, \"cleaned\");", open]).run();
+        output.expect(0, "cleaned\n").expect_error("error: ");
+    }
+    // A line need not have an end.
+    Run::new().arg("-i").stdin("1 + 1").run().expect(0, "2\n").expect_no_error();
+}
+
+#[test]
+fn lines_that_say_nothing_give_nothing() {
+    prints(
+        &["", "  ", "// a comment", "/* another */", "()", "let x = 1;", "print(\"printed\")", "\t1\r"],
+        "printed\n1\n",
+    );
+}
+
+#[test]
+fn the_underscore_is_the_last_result() {
+    prints(
+        &["20 + 1", "_ * 2", "let x = _;", "x", "[ _ , _ ]", "fs::exists(\"/\") && _ == [42, 42]"],
+        "21\n42\n42\n[42, 42]\ntrue\n",
+    );
+    // Where it stands, and what is around it.
+    prints(
+        &[
+            "3",
+            "print( _ )",
+            "`${ _ }`",
+            "3",
+            "if  _ == 3 { _ + 1 } else { 0 }",
+            "/* _ */ _",
+            "[1].map(|x| x +\t_)",
+            "_[0]",
+            "\n  _",
+            "let f = || _; f.call()",
+        ],
+        "3\n3\n\"3\"\n3\n4\n4\n[5]\n5\n5\n5\n",
+    );
+}
+
+#[test]
+fn the_last_result_is_that_of_the_last_line_that_had_one() {
+    let output = session(&["1", "()", "let x = 5;", "1 / 0", "print(2)", "_", "[7]", "_.push(8);", "_"]).run();
+    output.expect(0, "1\n2\n1\n[7]\n[7, 8]\n");
+    session(&["_"]).run().expect(0, "").expect_error("error: ");
+}
+
+#[test]
+fn the_underscore_of_a_switch_and_a_name_that_begins_with_one_are_what_they_were() {
+    prints(
+        &[
+            "switch 3 { 1 => \"one\", _ => \"other\" }",
+            "switch 3 { 1 => 0, 3 if false => 0, _ => \"last\" }",
+            "switch _ { \"last\" => _ , _ => \"other\" }",
+            "let _x = 4; _x",
+            "[1, 2].map(|_y| 0)",
+            "switch 1 {\n 2 => 0, // _\n _\n /* _ */ => _ }",
+        ],
+        "\"other\"\n\"last\"\n\"last\"\n4\n[0, 0]\n[0, 0]\n",
+    );
+}
+
+#[test]
+fn an_error_leaves_what_the_line_had_defined_before_it_and_the_status_is_0() {
+    let output = with_modules(
+        &[LIBRARY],
+        &[
+            "let before = 1; const C = 2; import \"library\" as library; let h = atexit(print, \"cleaned\"); before += 1; 1 / 0; let behind = 3;",
+            "before",
+            "fn c() { global::C }",
+            "c()",
+            "library::say();",
+            "behind",
+            "before = 5; fn also() { before() } throw 1",
+            "before",
+        ],
+    );
+    output.expect(0, "2\n2\nsaid\n5\ncleaned\n").expect_error("there is no variable `behind`");
+    assert_eq!(output.err().matches("error: ").count(), 3, "{output}");
+    // A line that cannot be parsed does nothing.
+    session(&["let x = 1; fn f() { 1 } )", "x", "f()"]).run().expect(0, "").expect_error("there is no variable `x`");
+}
+
+#[test]
+fn an_error_says_in_which_line_it_is_and_shows_it() {
+    session(&["fn f(x) {", "    1 / x", "}", "1", "f(0)"]).run().expect(0, "1\n").expect_error(
+        "error: division by zero: 1 / 0\n --> input 1:2:7\n  |\n2 |     1 / x\n  |       ^\n   in `f`, called from input 3:1:1\n",
+    );
+}
+
+#[test]
+fn exit_leaves_with_its_code_and_handlers_run_once() {
+    for (line, status, said) in [
+        ("exit(7)", 7, ""),
+        ("exit(0)", 0, ""),
+        ("exit()", 0, ""),
+        ("exit(false)", 1, ""),
+        ("exit(\"why\")", 1, "why\n"),
+        ("try { exit(7) } catch { } print(\"never\")", 7, ""),
+        ("[1].map(|x| exit(7))", 7, ""),
+        ("fn f() { exit(7) } f()", 7, ""),
+        ("scope(|| exit(7))", 7, ""),
+        ("eval(\"exit(7)\")", 7, ""),
+    ] {
+        let lines = ["let h = atexit(print, \"cleaned\");", line, "print(\"never\")"];
+        session(&lines).run().expect(status, "cleaned\n").expect_errors(said);
+    }
+}
+
+#[test]
+fn after_exit_no_line_is_read() {
+    let mut live = begin(&["exit(3)"]);
+    type_in(&mut live, &["print(\"never\")"]);
+    live.end().expect(3, "").expect_no_error();
+}
+
+#[test]
+fn a_handler_that_fails_or_exits_turns_the_status() {
+    session(&["let h = atexit(|| throw \"late\");", "1"]).run().expect(1, "1\n").expect_error("error: late");
+    session(&["let h = atexit(|| exit(9));"]).run().expect(9, "");
+    session(&["let h = atexit(|| exit(9));", "exit(4)"]).run().expect(4, "");
+}
+
+#[test]
+fn the_end_of_the_input_leaves_with_0() {
+    Run::new().arg("-i").run().expect(0, "").expect_no_error();
+    prints(&["let h = atexit(print, \"cleaned\");"], "cleaned\n");
+}
+
+#[test]
+fn what_a_line_prints_comes_before_its_result_and_what_is_said_on_standard_error_in_between() {
+    let output = Run::new()
+        .arg("-i")
+        .under(&["sh", "-c", "exec \"$@\" 2>&1", "sh"])
+        .stdin("print(\"a\"); eprint(\"b\"); run([\"echo\", \"c\"]); 1\n1 / 0\nprint(\"d\"); 2\n")
+        .run();
+    output.expect_code(0);
+    let shown = output.out();
+    let order: Vec<_> = shown.lines().filter(|line| line.len() == 1 || line.starts_with("error")).collect();
+    assert_eq!(order, ["a", "b", "c", "1", "error: division by zero: 1 / 0", "d", "2"], "{output}");
+}
+
+#[test]
+fn a_line_can_read_what_follows_it() {
+    prints(
+        &["let name = read_line();", "a name", "name", "let rest = read_all(); rest", "to the", "end"],
+        "\"a name\"\n\"to the\\nend\\n\"\n",
+    );
+}
+
+#[test]
+fn a_command_of_a_line_can_read_what_follows_it() {
+    prints(&["run([\"head\", \"-c2\"]);", "a", "2"], "a\n2\n");
+}
+
+const SCRIPT: &str = "import \"library\" as library;\n\
+    const K = 5;\n\
+    let v = 1;\n\
+    private fn clean(n) { print(`script ${n}`) }\n\
+    fn constant() { global::K }\n\
+    fn outer() { inner() }\n\
+    fn inner() { \"old\" }\n\
+    fn fails() { 1 / 0 }\n\
+    atexit(|| print(`${v} ${outer()}`));\n\
+    library::keep(clean);\n\
+    atexit(library::guard());\n\
+    print(\"script\");\n";
+
+#[test]
+fn a_session_goes_on_with_all_that_the_script_had() {
+    let output = after(
+        SCRIPT,
+        &[LIBRARY],
+        &[
+            "v",
+            "K",
+            "constant()",
+            "clean(1);",
+            "library::stop(2);",
+            "library::each(clean);",
+            "library::each(|n| clean(n));",
+            "library::within(|| clean(7));",
+            "v = 2;",
+            "fn inner() { \"new\" }",
+            "outer()",
+            "handlers().len",
+            "args()",
+        ],
+    );
+    output
+        .expect(
+            0,
+            "script\n1\n5\n5\nscript 1\nlibrary 2\nscript 3\nscript 4\nscript 3\nscript 4\nscript 7\n\"new\"\n3\n[]\n\
+             library 6\nscript 5\n2 old\n",
+        )
+        .expect_no_error();
+}
+
+#[test]
+fn a_script_after_which_a_session_goes_on_has_its_arguments_and_place() {
+    let place = Place::new();
+    let script = place.write("main.rhai", "");
+    let run = Run::new().arg("-i").arg("main.rhai").arg("-x").arg("b").cwd(place.path());
+    let expected = format!("[\"-x\", \"b\"]\n\"{}\"\n", script.display());
+    run.stdin("args()\nscript_path()\n").run().expect(0, &expected).expect_no_error();
+    Run::new().arg("-i").arg("-e").arg("let x = 5;").stdin("x\n").run().expect(0, "5\n").expect_no_error();
+}
+
+#[test]
+fn imports_of_lines_are_relative_to_where_the_session_began() {
+    let place = Place::new();
+    place.write("library.rhai", LIBRARY.1);
+    place.write("inner/library.rhai", "fn say() { print(\"inner\") }");
+    place.write("inner/main.rhai", "import \"library\" as own; own::say();");
+    Run::new()
+        .arg("-i")
+        .arg("inner/main.rhai")
+        .cwd(place.path())
+        .stdin("cd(\"/\");\nimport \"library\" as l;\nl::say();\nown::say();\n")
+        .run()
+        .expect(0, "inner\nsaid\ninner\n")
+        .expect_no_error();
+}
+
+#[test]
+fn closures_that_are_spelt_alike_in_lines_and_modules_are_two() {
+    let stage =
+        |name: &str| format!("private fn destroy() {{ print(\"destroy {name}\") }}\nfn guard() {{ || destroy() }}\n");
+    let (web, db, main) = (stage("web"), stage("db"), stage("lines"));
+    let mut lines = vec!["import \"web\" as web;", "import \"db\" as db;"];
+    lines.extend(main.lines());
+    lines.extend([
+        "let h = atexit(web::guard());",
+        "let h = atexit(db::guard());",
+        "let h = atexit(guard());",
+        "scope(db::guard());",
+        "web::guard().call();",
+    ]);
+    let modules = [("web.rhai", web.as_str()), ("db.rhai", db.as_str())];
+    with_modules(&modules, &lines)
+        .expect(0, "destroy db\ndestroy web\ndestroy lines\ndestroy db\ndestroy web\n")
+        .expect_no_error();
+    // Two lines may be spelt alike, too.
+    prints(
+        &[
+            "let a = 1; let f = || a; f.call()",
+            "let a = 2; let f = || a; f.call()",
+            "let fs = [f]; let a = 3; let f = || a; fs.push(f);",
+            "fs.map(|f| f.call())",
+        ],
+        "1\n2\n[2, 3]\n",
+    );
+}
+
+#[test]
+fn what_a_module_calls_back_means_the_functions_of_the_lines() {
+    let output = with_modules(
+        &[LIBRARY],
+        &[
+            "import \"library\" as library;",
+            "fn clean(n) { print(`line ${n}`) }",
+            "library::each(|n| clean(n));",
+            "library::each(clean);",
+            "library::each(Fn(\"clean\"));",
+            "const K = \"line\";",
+            "library::within(|| print(global::K));",
+            "let add = library::adder();",
+            "add.call(\"of \")",
+            "[\"to \"].map(library::adder())",
+        ],
+    );
+    output
+        .expect(0, &format!("{}line\n\"of library\"\n[\"to library\"]\n", "line 3\nline 4\n".repeat(3)))
+        .expect_no_error();
+}
+
+#[test]
+fn a_script_that_failed_leaves_what_it_had_and_the_status_is_1() {
+    let script = "let a = 1; atexit(print, \"cleaned\"); fn f() { 7 } throw \"bad\"; let b = 2;";
+    after(script, &[], &["a", "f()"]).expect(1, "1\n7\ncleaned\n").expect_error("error: bad\n");
+    after(script, &[], &["b"]).expect(1, "cleaned\n").expect_error("there is no variable `b`");
+    // The first that is not 0 decides.
+    after(script, &[], &["exit(0)"]).expect(1, "cleaned\n");
+    after(script, &[], &["exit(4)"]).expect(1, "cleaned\n");
+    // What cannot start has no session.
+    after("let = ;", &[], &["print(\"never\")"]).expect(2, "");
+}
+
+#[test]
+fn a_script_that_has_called_exit_leaves_its_status() {
+    let script = |code: u8| format!("let a = 1; atexit(print, \"cleaned\"); exit({code}); let b = 2;");
+    after(&script(3), &[], &["a"]).expect(3, "1\ncleaned\n").expect_no_error();
+    after(&script(3), &[], &["a", "exit(4)"]).expect(3, "1\ncleaned\n").expect_no_error();
+    after(&script(0), &[], &["a"]).expect(0, "1\ncleaned\n").expect_no_error();
+    after(&script(0), &[], &["a", "exit(4)"]).expect(4, "1\ncleaned\n").expect_no_error();
+}
+
+#[test]
+fn without_dash_i_no_line_is_read() {
+    let place = Place::new();
+    let script = place.write("main.rhai", "print(\"script\");");
+    Run::new().arg(&script).stdin("print(\"never\")\n").run().expect(0, "script\n").expect_no_error();
+    // A standard input that is no terminal is the script.
+    Run::new().stdin("let x = 1;\nx;\nprint(x)").run().expect(0, "1\n").expect_no_error();
+    // With `-` it was read to its end.
+    Run::new().arg("-i").arg("-").stdin("let x = 1;\nx;\nprint(x)").run().expect(0, "1\n").expect_no_error();
+}
+
+#[test]
+fn a_session_cannot_be_checked() {
+    for words in [&["-i", "--check"][..], &["--check", "-i", "x.rhai"], &["-i", "-c", "-e", "1"]] {
+        let run = words.iter().fold(Run::new(), |run, word| run.arg(word));
+        run.stdin("print(\"never\")\n").run().expect(2, "").expect_error("cannot be used with");
+    }
+}
+
+/// Starts a session with a handler, sends it the signal when a line has printed `ready`, then gives it a line.
+fn interrupted(line: &str, signal: Signal) -> Output {
+    let mut live = begin(&["let h = atexit(print, \"cleaned\"); let x = 1;", line]);
+    live.wait_for("ready").signal(signal);
+    type_in(&mut live, &["print(`then ${x}`);"]);
+    live.finish()
+}
+
+const RUNNING: [&str; 12] = [
+    "print(\"ready\"); sleep(600);",
+    "print(\"ready\"); loop { }",
+    "print(\"ready\"); let i = 0; loop { try { loop { i += 1; } } catch { } }",
+    "print(\"ready\"); fn hot(n) { loop { [1, 2].map(|x| x + n); } } hot(1);",
+    "sh(\"echo ready; exec sleep 600\"); print(\"never\");",
+    "print(\"ready\"); capture([\"sleep\", \"600\"]); print(\"never\");",
+    // It does something else first, and ends well.
+    "sh(`trap 'trap \"\" INT; sleep 0.3; exit 0' INT TERM; echo ready; while :; do sleep 0.01; done`); print(\"never\");",
+    "sh(`trap 'exit 0' INT TERM; echo ready; while :; do sleep 0.01; done`); print(\"never\");",
+    "let p = start(shell(\"echo ready; exec sleep 600\")); p.wait(); print(\"never\");",
+    "scope(|| { print(\"ready\"); sleep(600); }); print(\"never\");",
+    "stage(\"s\", || { print(\"ready\"); sleep(600); }); print(\"never\");",
+    "retry(100, || { print(\"ready\"); sleep(600); throw 1 }); print(\"never\");",
+];
+
+#[test]
+fn term_while_a_line_runs_ends_the_session_and_handlers_run() {
+    for line in RUNNING {
+        let output = interrupted(line, Signal::SIGTERM);
+        output.expect(143, "ready\ncleaned\n").expect_error("stagesh: TERM: running ");
+    }
+    for (signal, status) in [(Signal::SIGHUP, 129), (Signal::SIGQUIT, 131), (Signal::SIGPIPE, 141)] {
+        interrupted(RUNNING[0], signal).expect(status, "ready\ncleaned\n");
+    }
+}
+
+#[test]
+fn int_while_a_line_runs_stops_that_line_and_nothing_else() {
+    for line in RUNNING {
+        let output = interrupted(line, Signal::SIGINT);
+        output.expect(0, "ready\nthen 1\ncleaned\n").expect_not("error").expect_error("interrupted");
+    }
+}
+
+#[test]
+fn int_while_a_handler_runs_by_a_line_cuts_nothing_and_then_stops_the_line() {
+    let mut live = begin(&[
+        "let h = atexit(print, \"cleaned\");",
+        "fn slow() { print(\"ready\"); print(read_line()); print(\"whole\"); }",
+        "let s = atexit(slow); s.run(); print(\"never\");",
+    ]);
+    // The signal comes before the line that is written after it.
+    live.wait_for("ready").signal(Signal::SIGINT);
+    type_in(&mut live, &["read", "s.pending", "print(\"then\");"]);
+    live.finish().expect(0, "ready\nread\nwhole\nfalse\nthen\ncleaned\n").expect_not("error");
+}
+
+#[test]
+fn int_ends_no_handler_of_the_end_and_is_the_status_there() {
+    let mut live = begin(&["let h = atexit(|| { print(\"ready\"); print(read_line()); });", "exit(0)"]);
+    live.wait_for("ready").signal(Signal::SIGINT);
+    type_in(&mut live, &["whole"]);
+    live.finish().expect(130, "ready\nwhole\n");
+}
+
+#[test]
+fn int_between_lines_stops_nothing() {
+    let mut live = begin(&["let h = atexit(print, \"cleaned\"); print(\"ready\");"]);
+    live.wait_for("ready").signal(Signal::SIGINT);
+    type_in(&mut live, &["print(\"then\");"]);
+    live.wait_for("then");
+    // What it gives up is a line that is not whole.
+    type_in(&mut live, &["print(\"in two\"); print([1,"]);
+    type_in(&mut live, &["2]);", "print(\"ready again\");"]);
+    live.wait_for("ready again").signal(Signal::SIGINT).signal(Signal::SIGINT);
+    type_in(&mut live, &["print(\"last\");"]);
+    live.finish().expect(0, "ready\nthen\nin two\n[1, 2]\nready again\nlast\ncleaned\n").expect_not("error");
+}
+
+#[test]
+fn a_script_that_int_has_stopped_goes_on_in_the_session_and_leaves_130() {
+    let place = Place::new();
+    place.write("main.rhai", "let x = 1; atexit(print, \"cleaned\"); print(\"ready\"); sleep(600); let y = 2;");
+    let mut live = Run::new().arg("-i").arg("main.rhai").cwd(place.path()).start();
+    live.wait_for("ready").signal(Signal::SIGINT);
+    type_in(&mut live, &["print(x);", "y"]);
+    live.finish().expect(130, "ready\n1\ncleaned\n").expect_error("there is no variable `y`");
+    let mut live = Run::new().arg("-i").arg("main.rhai").cwd(place.path()).start();
+    live.wait_for("ready").signal(Signal::SIGTERM);
+    type_in(&mut live, &["print(\"never\");"]);
+    live.finish().expect(143, "ready\ncleaned\n");
+}
+
+#[test]
+fn a_signal_between_lines_ends_the_session_and_handlers_run() {
+    for (signal, status) in [(Signal::SIGTERM, 143), (Signal::SIGHUP, 129), (Signal::SIGQUIT, 131)] {
+        let mut live = begin(&["let h = atexit(print, \"cleaned\"); print(\"ready\");"]);
+        live.wait_for("ready").signal(signal);
+        live.end().expect(status, "ready\ncleaned\n");
+        // Also while a line is not whole.
+        let mut live = begin(&["let h = atexit(print, \"cleaned\"); print(\"ready\");", "print([1,"]);
+        live.wait_for("ready").signal(signal);
+        live.end().expect(status, "ready\ncleaned\n");
+    }
+}
+
+#[test]
+fn a_process_in_the_background_outlives_its_line_and_is_stopped_at_the_end() {
+    let mut live = begin(&["let p = start(shell(\"echo pid $$; exec sleep 600\"), #{name: \"p\"});"]);
+    let pid = live.wait_for_pid("p | pid ");
+    type_in(&mut live, &["print(`running ${p.running}`);", "1 / 0", "print(`still ${p.running}`);"]);
+    live.wait_for("running true").wait_for("still true");
+    live.finish().expect_code(0);
+    expect_gone(&[pid]);
+    // An INT that stops a line stops what it waits for in the foreground.
+    let mut live = begin(&["let p = start(shell(\"echo pid $$; exec sleep 600\"), #{name: \"p\"});"]);
+    let pid = live.wait_for_pid("p | pid ");
+    type_in(&mut live, &["print(\"ready\"); sleep(600);"]);
+    live.wait_for("ready").signal(Signal::SIGINT);
+    type_in(&mut live, &["print(`still ${p.running}`);"]);
+    live.wait_for("still true");
+    live.finish().expect_code(0);
+    expect_gone(&[pid]);
+}
+
+#[test]
+fn scope_and_stage_are_in_a_line_what_they_are_in_a_script() {
+    prints(
+        &["scope(|| { atexit(print, \"inner\"); print(\"body\"); 5 })", "print(\"next\");"],
+        "body\ninner\n5\nnext\n",
+    );
+    let run = session(&[
+        "let r = stage(\"build\", || { atexit(print, \"cleaned\"); 5 });",
+        "r",
+        "stage(#{name: \"late\", timeout: 0.05}, || sleep(600));",
+        "handlers().len",
+    ]);
+    run.options(&["-q"]).run().expect(0, "5\n1\ncleaned\n").expect_error("`late`");
+}
+
+#[test]
+fn traps_last_and_decide_what_a_signal_does() {
+    session(&[
+        "let t = trap(\"USR1\");",
+        "trapped()",
+        "let t = trap([\"HUP\", \"INT\", \"QUIT\", \"PIPE\", \"TERM\"]);",
+        "let t = untrap(\"USR1\");",
+        "trapped()",
+    ])
+    .options(&["-q"])
+    .run()
+    .expect(0, "[\"USR1\"]\n[\"HUP\", \"INT\", \"QUIT\", \"PIPE\", \"TERM\"]\n");
+    let mut live = begin(&[
+        "let t = trap();",
+        "let t = trap(\"USR1\");",
+        "let h = atexit(print, \"cleaned\");",
+        "print(\"ready\"); sleep(600);",
+    ]);
+    live.wait_for("ready").signal(Signal::SIGUSR1);
+    live.finish().expect_code(138).expect_error("USR1: running 1 exit handler");
+    // What is not trapped kills, in a line and between two.
+    for line in ["print(\"ready\"); sleep(600);", "print(\"ready\");"] {
+        let mut live = begin(&["let t = trap(\"INT\");", "let h = atexit(print, \"never\");", line]);
+        live.wait_for("ready").signal(Signal::SIGTERM);
+        let output = live.end();
+        output.expect_death(Signal::SIGTERM);
+        assert!(!output.out().contains("never\n"), "{output}");
+    }
+}
+
+#[test]
+fn a_line_that_recurses_endlessly_or_panics_is_an_error_of_that_line() {
+    for (line, message) in [
+        ("fn r(n) { r(n + 1) } r(0)", "endless recursion"),
+        ("let f = |g| g.call(g); f.call(f)", "endless recursion"),
+        ("let m = #{}; m.f = || m; m.to_json();", "internal error: "),
+        ("let s = \"x\"; loop { s += s; }", "2 GiB"),
+        ("let h = atexit(|| throw \"late\"); h.run();", "late"),
+    ] {
+        let mut lines = vec!["let h = atexit(print, \"cleaned\"); let x = 1;"];
+        // Each time, not only once.
+        lines.extend([line, line, "x"]);
+        let output = session(&lines).run();
+        let status = i32::from(message == "late");
+        output.expect(status, "1\ncleaned\n").expect_error(message);
+    }
+}
+
+#[test]
+fn a_reader_that_is_gone_ends_the_session() {
+    let run = session(&["let h = atexit([\"touch\", \"cleaned\"]);", "loop { print(\"y\"); }"]);
+    let place = Place::new();
+    let output = run.cwd(place.path()).under(&["sh", "-c", "\"$@\" | head -n1; exit ${PIPESTATUS-0}", "sh"]).run();
+    assert_eq!(output.out(), "y\n", "{output}");
+    assert_eq!(place.list(), ["cleaned"]);
+}
