@@ -103,6 +103,9 @@ impl<'a> Session<'a> {
         }
         let result = if host.stopped() { Ok(Dynamic::UNIT) } else { self.evaluate(&script.source, &script.ast) };
         let written = host.flush();
+        if host.settings.interactive {
+            self.publish_constants(0);
+        }
         // The latch first: whatever the evaluation made of a stop, it is one.
         if host.stopped()
             && let Some(stop) = host.top_stop()
@@ -166,9 +169,10 @@ impl<'a> Session<'a> {
     #[allow(deprecated)]
     fn evaluate(&mut self, source: &SourceText, ast: &Rc<AST>) -> Result<Dynamic, Box<EvalAltResult>> {
         let (engine, lexical) = (self.interpreter.engine(), self.interpreter.host().lexical());
-        let role = if self.lines == 0 { Role::Script } else { Role::Line };
+        // Lines call the functions of a script that they follow, and so do the modules that they import.
+        let role = if self.interpreter.host().settings.interactive { Role::Line } else { Role::Script };
         let earlier = self.global.lib.as_slice();
-        let places = if role == Role::Line { results(&source.text) } else { HashSet::new() };
+        let places = if self.lines > 0 { results(&source.text) } else { HashSet::new() };
         let tree = lexical.with_results(places, || {
             as_meant(engine, lexical, self.interpreter.sources(), source, ast, role, earlier)
         })?;

@@ -73,6 +73,24 @@ fn a_variable_can_be_declared_again_and_a_closure_keeps_the_one_that_it_captured
 }
 
 #[test]
+fn constants_are_global_in_functions_and_handlers_whichever_line_has_them() {
+    prints(
+        &["const K = 5;", "fn early() { global::K }", "early()", "fn late() { global::L }", "const L = 7;", "late()"],
+        "5\n7\n",
+    );
+    prints(
+        &["let h = atexit(|| print(global::L + global::M));", "const L = 7;", "fn f() { 1 }", "const M = 1;"],
+        "8\n",
+    );
+    prints(&["const K = 5;", "fn f() { global::K }", "const K = 6;", "f()"], "6\n");
+    session(&["const K = 5;", "K = 6;", "K"]).run().expect(0, "5\n").expect_error("error: ");
+    // Also those of a script that has no function.
+    after("const K = 5; atexit(print, \"cleaned\");", &[], &["fn f() { global::K }", "f()"])
+        .expect(0, "5\ncleaned\n")
+        .expect_no_error();
+}
+
+#[test]
 fn imports_last_and_are_seen_in_closures_and_handlers() {
     with_modules(
         &[LIBRARY],
@@ -478,6 +496,36 @@ fn a_session_goes_on_with_all_that_the_script_had() {
              library 6\nscript 5\n2 old\n",
         )
         .expect_no_error();
+}
+
+#[test]
+fn what_a_module_of_a_line_calls_back_means_the_functions_of_the_script() {
+    let script = "fn clean(n) { print(`script ${n}`) } fn back(n) { clean(n) } const K = \"script\"; fn constant() { print(global::K) }
+        let closure = |n| clean(n);";
+    let output = after(
+        script,
+        &[LIBRARY],
+        &[
+            "import \"library\" as library;",
+            "library::each(back);",
+            "library::each(clean);",
+            "library::each(closure);",
+            "library::within(constant);",
+            "library::keep(back);",
+            "library::keep(closure);",
+        ],
+    );
+    output.expect(0, &format!("{}script\nscript 5\nscript 5\n", "script 3\nscript 4\n".repeat(3))).expect_no_error();
+}
+
+#[test]
+fn an_error_in_a_function_of_the_script_that_a_line_has_defined_again_is_in_that_line() {
+    let script = "import \"library\" as library;\n\nfn f() {\n    1\n}\nfn g() { 1 / 0 }";
+    let output = after(script, &[LIBRARY], &["fn f() {", "  1 / 0 }", "f()", "g()"]);
+    output
+        .expect_code(0)
+        .expect_error(" --> input 1:2:5\n  |\n2 |   1 / 0 }\n  |     ^\n   in `f`, called from input 2:1:1\n")
+        .expect_error(" --> main.rhai:6:12\n");
 }
 
 #[test]
