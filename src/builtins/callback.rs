@@ -136,8 +136,10 @@ impl Entry {
     pub fn calls(&self, host: &Host, pointer: &FnPtr) -> bool {
         let Target::Function(own, _) = &self.target else { return false };
         let (own, other) = (own.fn_name(), pointer.fn_name());
-        let is_of_this_text =
-            |unique: &str| host.lexical().home(unique).is_some_and(|home| home.source() == self.surroundings.source());
+        let is_of_this_text = |unique: &str| {
+            let home = host.lexical().home(unique);
+            home.is_some_and(|home| host.lexical().is_same_text(home.source(), self.surroundings.source()))
+        };
         own == other
             || (own == names::as_written(other) && is_of_this_text(other))
             || (other == names::as_written(own) && is_of_this_text(own))
@@ -270,12 +272,14 @@ fn home_of(
     let count = args + pointer.curry().len();
     let visible = |module: &Module| module.get_script_fn(name, count).is_some_and(|def| def.this_type.is_none());
     let home = host.lexical().home(name);
-    let is_foreign = home.as_ref().is_some_and(|home| home.source() != context.global_runtime_state().source());
+    let here = context.global_runtime_state();
+    let is_foreign = home.as_ref().is_some_and(|home| !host.lexical().is_same_text(home.source(), here.source()));
     if !is_foreign && context.iter_namespaces().any(visible) {
         return Ok(None);
     }
+    let home = home.map(|home| as_called(host, home, here, visible));
     if let Some(home) = home.as_ref().filter(|home| home.lib.iter().any(|module| visible(module))) {
-        return Ok(Some(with_imports(host, home, context.global_runtime_state())));
+        return Ok(Some(with_imports(host, home, here)));
     }
     let known = context.iter_namespaces().chain(home.iter().flat_map(|home| home.lib.iter().map(|module| &**module)));
     let mut takes: Vec<usize> = known.flat_map(|module| counts(module, name)).collect();
@@ -297,6 +301,25 @@ fn home_of(
     takes.dedup();
     let takes = takes.into_iter().map(|n| n.saturating_sub(pointer.curry().len())).collect();
     Err(Error::ArgumentCount { verb, name: title_of(pointer), takes, given: args })
+}
+
+/// The home of a function of an interactive session is as it is now; a handler around the call of the text that runs `here`
+/// has the functions of when it was registered.
+fn as_called(
+    host: &Host,
+    home: Rc<GlobalRuntimeState>,
+    here: &GlobalRuntimeState,
+    visible: impl Fn(&Module) -> bool,
+) -> Rc<GlobalRuntimeState> {
+    let is_of_session = |module: &&Shared<Module>| host.lexical().is_of_session(module.id());
+    if !host.lexical().is_of_session(home.source())
+        || !here.lib.iter().filter(is_of_session).any(|module| visible(module))
+    {
+        return home;
+    }
+    let mut then = GlobalRuntimeState::clone(&home);
+    then.lib = here.lib.iter().filter(is_of_session).cloned().collect();
+    Rc::new(then)
 }
 
 /// What is in sight at home, and what was imported around the call of the text that runs `here`: a function of a

@@ -80,6 +80,8 @@ pub struct Lexical {
     homes: RefCell<HashMap<String, Rc<GlobalRuntimeState>>>,
     /// How much each module imports, by its source.
     imports: RefCell<HashMap<String, usize>>,
+    /// The sources of an interactive session: they are one text.
+    session: RefCell<HashSet<String>>,
     /// The variables of functions, for whoever asks after one has failed.
     pub locals: Locals,
 }
@@ -125,6 +127,23 @@ impl Lexical {
         self.starts.borrow_mut().drain(mark..).next()
     }
 
+    /// Remembers a text of an interactive session: the script before it, or a line.
+    pub fn add_to_session(&self, source: &str) {
+        self.session.borrow_mut().insert(source.to_string());
+    }
+
+    /// Whether it is a text of an interactive session.
+    #[must_use]
+    pub fn is_of_session(&self, source: Option<&str>) -> bool {
+        source.is_some_and(|source| self.session.borrow().contains(source))
+    }
+
+    /// Whether names mean the same in both.
+    #[must_use]
+    pub fn is_same_text(&self, a: Option<&str>, b: Option<&str>) -> bool {
+        a == b || (self.is_of_session(a) && self.is_of_session(b))
+    }
+
     /// Remembers what is in sight at the end of the script.
     pub fn set_end(&self, mut global: GlobalRuntimeState) {
         global.level = 0;
@@ -137,8 +156,7 @@ impl Lexical {
     pub fn later(&self, registered: &GlobalRuntimeState) -> Option<Rc<GlobalRuntimeState>> {
         let end = self.end.borrow();
         let end = end.as_ref()?;
-        let is_line = |global: &GlobalRuntimeState| global.source().is_some_and(|source| source.starts_with(LINE));
-        let is_same_session = is_line(registered) && is_line(end);
+        let is_same_session = self.is_of_session(registered.source()) && self.is_of_session(end.source());
         let is_same_text = registered.source == end.source && registered.lib.len() == end.lib.len();
         let has_more = registered.num_imports() < end.num_imports();
         if !has_more || !(is_same_text || is_same_session) {

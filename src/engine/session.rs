@@ -169,6 +169,9 @@ impl<'a> Session<'a> {
     #[allow(deprecated)]
     fn evaluate(&mut self, source: &SourceText, ast: &Rc<AST>) -> Result<Dynamic, Box<EvalAltResult>> {
         let (engine, lexical) = (self.interpreter.engine(), self.interpreter.host().lexical());
+        if self.interpreter.host().settings.interactive {
+            lexical.add_to_session(&source.name);
+        }
         // Lines call the functions of a script that they follow, and so do the modules that they import.
         let role = if self.interpreter.host().settings.interactive { Role::Line } else { Role::Script };
         let earlier = self.global.lib.as_slice();

@@ -233,6 +233,93 @@ fn a_function_can_be_recursive_and_call_one_that_comes_later() {
 }
 
 #[test]
+fn a_handler_keeps_the_functions_that_it_was_registered_with() {
+    let registrations = [
+        // By name, and through functions that it calls.
+        "atexit(f)",
+        "atexit(g)",
+        "atexit(Fn(\"f\"))",
+        "atexit(|| f())",
+        "atexit(|| g())",
+        // Called back by the engine.
+        "atexit(|| [1].for_each(|| f()))",
+        "atexit(|| [1].for_each(f))",
+        // By the host.
+        "atexit(|| scope(f))",
+        "atexit(|| scope(|| g()))",
+        "atexit(|| retry(1, f))",
+        "atexit(|| { atexit(f); })",
+        "scope(|| { atexit(f); })",
+        "atexit(|| f.call())",
+        "atexit(|| Fn(\"f\").call())",
+    ];
+    for registration in registrations {
+        let expected = "old\n";
+        session(&[
+            "fn f() { print(\"old\") }",
+            "fn g() { f() }",
+            &format!("let h = {registration};"),
+            "fn f() { print(\"new\") }",
+        ])
+        .run()
+        .expect(0, expected)
+        .expect_no_error();
+    }
+    // So does one that a function registers: it keeps what is there when that is called.
+    prints(
+        &[
+            "fn f() { print(\"old\") }",
+            "fn set() { atexit(f); () }",
+            "set();",
+            "fn f() { print(\"new\") }",
+            "set();",
+            "fn f() { print(\"never\") }",
+        ],
+        "new\nold\n",
+    );
+}
+
+#[test]
+fn a_handler_keeps_the_functions_that_a_module_calls_back() {
+    let output = with_modules(
+        &[LIBRARY],
+        &[
+            "import \"library\" as library;",
+            "fn clean(n) { print(`old ${n}`) }",
+            "let h = atexit(|| library::each(clean));",
+            "let h = atexit(|| library::each(|n| clean(n)));",
+            "fn through() { library::each(clean) }",
+            "let h = atexit(through);",
+            "library::keep(clean);",
+            "library::keep(|n| clean(n));",
+            "let h = atexit(|| library::within(|| clean(7)));",
+            "fn clean(n) { print(`new ${n}`) }",
+            "library::each(clean);",
+            "library::each(|n| clean(n));",
+            "through();",
+        ],
+    );
+    let new = "new 3\nnew 4\n".repeat(3);
+    output.expect(0, &format!("{new}old 7\nold 5\nold 5\n{}", "old 3\nold 4\n".repeat(3))).expect_no_error();
+}
+
+#[test]
+fn what_is_unregistered_is_the_function_whatever_it_is_called_and_on_any_line() {
+    prints(&["fn f() { print(\"never\") }", "let h = atexit(f);", "unregister(f)", "unregister(f)"], "1\n0\n");
+    prints(
+        &[
+            "fn f() { print(\"never\") }",
+            "let s = \"f\";",
+            "let h = atexit(Fn(s));",
+            "unregister(f)",
+            "let h = atexit(f);",
+            "unregister(Fn(s))",
+        ],
+        "1\n1\n",
+    );
+}
+
+#[test]
 fn a_handler_sees_what_is_imported_on_a_later_line() {
     for registration in
         ["atexit(|| library::say())", "atexit(say)", "scope(|| { atexit(|| 1); }); let h = atexit(|| library::say())"]
@@ -551,6 +638,19 @@ fn imports_of_lines_are_relative_to_where_the_session_began() {
         .stdin("cd(\"/\");\nimport \"library\" as l;\nl::say();\nown::say();\n")
         .run()
         .expect(0, "inner\nsaid\ninner\n")
+        .expect_no_error();
+}
+
+#[test]
+fn a_handler_of_the_script_sees_what_it_has_imported_later_and_what_a_line_imports() {
+    after("atexit(|| library::say()); import \"library\" as library;", &[LIBRARY], &["1"])
+        .expect(0, "1\nsaid\n")
+        .expect_no_error();
+    after("atexit(|| library::say());", &[LIBRARY], &["import \"library\" as library;"])
+        .expect(0, "said\n")
+        .expect_no_error();
+    after("fn f() { library::say() } atexit(f);", &[LIBRARY], &["fn f() { }", "import \"library\" as library;"])
+        .expect(0, "said\n")
         .expect_no_error();
 }
 
