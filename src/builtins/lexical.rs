@@ -78,6 +78,8 @@ pub struct Lexical {
     end: RefCell<Option<Rc<GlobalRuntimeState>>>,
     /// What is in sight where functions and closures of modules were defined, by their names.
     homes: RefCell<HashMap<String, Rc<GlobalRuntimeState>>>,
+    /// What is in sight where the functions and closures of a session are, as of now, and their names.
+    session_home: RefCell<(Option<Rc<GlobalRuntimeState>>, HashSet<String>)>,
     /// How much each module imports, by its source.
     imports: RefCell<HashMap<String, usize>>,
     /// The sources of an interactive session: they are one text.
@@ -185,6 +187,13 @@ impl Lexical {
         self.homes.borrow_mut().extend(functions.into_iter().map(|name| (name, Rc::clone(home))));
     }
 
+    /// Remembers the same of a session: from now on all its functions are there.
+    pub fn add_to_home(&self, functions: impl IntoIterator<Item = String>, home: GlobalRuntimeState) {
+        let mut session = self.session_home.borrow_mut();
+        session.0 = Some(Rc::new(home));
+        session.1.extend(functions);
+    }
+
     /// Remembers how much a module imports.
     pub fn add_imports(&self, module: &str, count: usize) {
         self.imports.borrow_mut().insert(module.to_string(), count);
@@ -199,7 +208,9 @@ impl Lexical {
     /// What is in sight where the function of that name was defined, if a module did it.
     #[must_use]
     pub fn home(&self, function: &str) -> Option<Rc<GlobalRuntimeState>> {
-        self.homes.borrow().get(function).cloned()
+        let session = self.session_home.borrow();
+        let of_session = session.0.as_ref().filter(|_| session.1.contains(function)).cloned();
+        of_session.or_else(|| self.homes.borrow().get(function).cloned())
     }
 
     fn token(&self, token: Token, position: Position) -> Token {

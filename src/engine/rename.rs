@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Module, ParseError, Position, ScriptFuncDef, Shared, Stmt};
+use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Module, ParseError, Position, ScriptFuncDef, Stmt};
 
 use super::source::{LAST_LINE, SourceText, Sources};
 use super::syntax::{self, Binding, CallSite, Use, Visitor};
@@ -15,10 +15,44 @@ use crate::builtins::names;
 pub(super) enum Role {
     /// The script: text 0.
     Script,
-    /// A line of an interactive session: functions of earlier ones are its own, too.
+    /// A line of an interactive session, or the script before the first: the functions of earlier ones are its own, too.
     Line,
     /// A module, by its number from 1.
     Module(usize),
+}
+
+/// Functions, as a text that may call them has to know them.
+#[derive(Debug, Default)]
+pub(super) struct Functions {
+    /// By name and number of parameters: they have names that no other text has.
+    own: HashSet<(String, usize)>,
+    own_names: HashSet<String>,
+    /// They would be found in place of what a handler can do.
+    hiding: HashSet<String>,
+}
+
+impl Functions {
+    /// Adds those of an earlier line.
+    pub(super) fn add(&mut self, module: &Module) {
+        for (_, _, name, count, _) in module.iter_script_fn_info() {
+            let plain = names::as_written(name);
+            if plain != name {
+                self.add_own(plain, count);
+            }
+            self.add_hiding(plain, count);
+        }
+    }
+
+    fn add_own(&mut self, name: &str, count: usize) {
+        self.own.insert((name.to_string(), count));
+        self.own_names.insert(name.to_string());
+    }
+
+    fn add_hiding(&mut self, name: &str, count: usize) {
+        if hides_member(name, count) {
+            self.hiding.insert(name.to_string());
+        }
+    }
 }
 
 /// What the closures of a text are called.
@@ -42,7 +76,7 @@ pub(super) fn as_meant(
     source: &SourceText,
     parsed: &Rc<AST>,
     role: Role,
-    earlier: &[Shared<Module>],
+    earlier: &Functions,
 ) -> Result<Rc<AST>, ParseError> {
     if role == Role::Script && !may_mislead(parsed) {
         lexical.add_closures(closures(parsed));
@@ -100,28 +134,14 @@ fn closures(tree: &AST) -> impl Iterator<Item = &str> {
 }
 
 /// The names of a parsed text that are to be read in another form.
-fn renames(parsed: &AST, role: Role, closures: Closures, earlier: &[Shared<Module>]) -> Renames {
+fn renames(parsed: &AST, role: Role, closures: Closures, earlier: &Functions) -> Renames {
     let number = match role {
         Role::Script | Role::Line => 0,
         Role::Module(number) => number,
     };
-    let mut finder = Finder {
-        renames: Renames::default(),
-        own: HashSet::new(),
-        own_names: HashSet::new(),
-        hiding: HashSet::new(),
-        number,
-        closures,
-    };
-    for (_, _, name, count, _) in earlier.iter().flat_map(|module| module.iter_script_fn_info()) {
-        let plain = names::as_written(name);
-        if plain != name {
-            finder.add_own(plain, count);
-        }
-        finder.add_hiding(plain, count);
-    }
+    let mut finder = Finder { renames: Renames::default(), functions: Functions::default(), earlier, number, closures };
     for function in parsed.iter_functions() {
-        finder.add_hiding(function.name, function.params.len());
+        finder.functions.add_hiding(function.name, function.params.len());
     }
     // Where there is one text, its names mean one thing.
     if role != Role::Script || imports(parsed) {
@@ -130,7 +150,7 @@ fn renames(parsed: &AST, role: Role, closures: Closures, earlier: &[Shared<Modul
         let types: HashSet<&str> = functions().filter_map(|(.., def)| def.this_type.as_deref()).collect();
         for (.., count, def) in functions() {
             if !names::is_closure(&def.name) && def.this_type.is_none() && !types.contains(def.name.as_str()) {
-                finder.add_own(&def.name, count);
+                finder.functions.add_own(&def.name, count);
                 finder.renames.definitions.insert(def.name.to_string(), names::unique(&def.name, number));
             }
         }
@@ -152,18 +172,15 @@ fn imports(parsed: &AST) -> bool {
     found.0
 }
 
-struct Finder {
+struct Finder<'a> {
     renames: Renames,
-    /// Functions by name and number of parameters, which have names that no other text has.
-    own: HashSet<(String, usize)>,
-    own_names: HashSet<String>,
-    /// Functions that would be found in place of what a handler can do.
-    hiding: HashSet<String>,
+    functions: Functions,
+    earlier: &'a Functions,
     number: usize,
     closures: Closures,
 }
 
-impl Finder {
+impl Finder<'_> {
     fn rename(&mut self, position: Position, from: &str, to: String) {
         // From there on all places are one.
         let is_last = |number: Option<usize>| number.is_none_or(|number| number >= LAST_LINE);
@@ -173,23 +190,16 @@ impl Finder {
         self.renames.places.insert(position, (from.to_string(), to));
     }
 
-    fn add_own(&mut self, name: &str, count: usize) {
-        self.own.insert((name.to_string(), count));
-        self.own_names.insert(name.to_string());
-    }
-
-    fn add_hiding(&mut self, name: &str, count: usize) {
-        if hides_member(name, count) {
-            self.hiding.insert(name.to_string());
-        }
+    fn is_known(&self, is_among: impl Fn(&Functions) -> bool) -> bool {
+        is_among(&self.functions) || is_among(self.earlier)
     }
 
     fn is_own(&self, name: &str) -> bool {
-        self.own_names.contains(name)
+        self.is_known(|functions| functions.own_names.contains(name))
     }
 }
 
-impl Visitor for Finder {
+impl Visitor for Finder<'_> {
     fn variable(&mut self, usage: Use<'_>) {
         if !usage.namespace.is_empty() {
             return;
@@ -208,7 +218,8 @@ impl Visitor for Finder {
     }
 
     fn method(&mut self, call: &FnCallExpr, position: Position) {
-        if self.hiding.contains(call.name.as_str()) && hides_member(&call.name, call.args.len()) {
+        let is_hiding = self.is_known(|functions| functions.hiding.contains(call.name.as_str()));
+        if is_hiding && hides_member(&call.name, call.args.len()) {
             self.rename(position, &call.name, names::lent(&call.name, self.number));
         }
     }
@@ -218,7 +229,8 @@ impl Visitor for Finder {
             return;
         }
         let (name, count) = (site.call.name.as_str(), site.call.args.len());
-        if self.own.contains(&(name.to_string(), count)) {
+        let function = (name.to_string(), count);
+        if self.is_known(|functions| functions.own.contains(&function)) {
             self.rename(site.spot.position, name, names::unique(name, self.number));
         } else if self.closures == Closures::Confusable && site.spot.in_closure && names::find(name).is_some() {
             self.rename(site.spot.position, name, names::lent(name, self.number));

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use rhai::{Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared};
 
 use super::failure;
-use super::rename::{Role, as_meant};
+use super::rename::{Functions, Role, as_meant};
 use super::source::{SourceError, SourceText, Sources, UNCLOSED_COMMENT, unclosed_comment};
 use crate::builtins::{Host, names, unwind};
 
@@ -66,7 +66,7 @@ impl Resolver {
         self.sources.add_tree(&source.name, &parsed);
         self.count.set(self.count.get() + 1);
         let (lexical, role) = (self.host.lexical(), Role::Module(self.count.get()));
-        let tree = as_meant(engine, lexical, &self.sources, &source, &parsed, role, &[])
+        let tree = as_meant(engine, lexical, &self.sources, &source, &parsed, role, &Functions::default())
             .map_err(|error| in_module(error.into()))?;
         self.loading.borrow_mut().push(file.clone());
         // Also where it is imported in a block: a constant of its top level is one.

@@ -8,7 +8,7 @@ use rhai::{AST, Caches, Dynamic, EvalAltResult, GlobalRuntimeState, Module, Posi
 
 use super::Interpreter;
 use super::failure::{Context, Failure, Frame};
-use super::rename::{Role, as_meant};
+use super::rename::{Functions, Role, as_meant};
 use super::run::Loaded;
 use super::show::{self, Limits};
 use super::source::SourceText;
@@ -72,8 +72,8 @@ pub struct Session<'a> {
     interpreter: &'a Interpreter,
     scope: Scope<'static>,
     global: GlobalRuntimeState,
-    /// The names of functions and closures that no other text has.
-    names: HashSet<String>,
+    /// The functions of all texts so far.
+    known: Functions,
     /// The function that failed last, and its variables.
     failed: Option<(String, Vec<Variable>)>,
     lines: usize,
@@ -86,7 +86,7 @@ impl<'a> Session<'a> {
         let mut global = interpreter.engine().new_global_runtime_state();
         // From the start, so that handlers see constants that come after their registration.
         global.constants = Some(rhai::Shared::default());
-        Self { interpreter, scope: Scope::new(), global, names: HashSet::new(), failed: None, lines: 0 }
+        Self { interpreter, scope: Scope::new(), global, known: Functions::default(), failed: None, lines: 0 }
     }
 
     /// The interpreter.
@@ -174,19 +174,18 @@ impl<'a> Session<'a> {
         }
         // Lines call the functions of a script that they follow, and so do the modules that they import.
         let role = if self.interpreter.host().settings.interactive { Role::Line } else { Role::Script };
-        let earlier = self.global.lib.as_slice();
         let places = if self.lines > 0 { results(&source.text) } else { HashSet::new() };
         let tree = lexical.with_results(places, || {
-            as_meant(engine, lexical, self.interpreter.sources(), source, ast, role, earlier)
+            as_meant(engine, lexical, self.interpreter.sources(), source, ast, role, &self.known)
         })?;
         if self.global.lib.is_empty() || !tree.shared_lib().is_empty() {
             self.global.lib.push(tree.shared_lib().clone());
+            self.known.add(tree.shared_lib());
         }
         self.global.source = tree.source().map(Into::into);
         (self.global.level, self.global.scope_level) = (0, 0);
         let functions = tree.iter_functions().map(|f| f.name.to_string());
-        self.names.extend(functions.filter(|name| names::may_have_home(name)));
-        lexical.add_homes(self.names.iter().cloned(), &Rc::new(self.global.clone()));
+        lexical.add_to_home(functions.filter(|name| names::may_have_home(name)), self.global.clone());
         let mut caches = Caches::new();
         let result = unwind::or_panicked(|| {
             engine.eval_statements_raw(&mut self.global, &mut caches, &mut self.scope, tree.statements())
