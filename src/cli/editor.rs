@@ -220,8 +220,9 @@ fn editor(
         .completion_type(CompletionType::List)
         .behavior(if is_terminal { Behavior::Stdio } else { Behavior::PreferTerm })
         .build();
-    let mut editor =
-        rustyline::Editor::with_history(config, History::new(history::place(|name| std::env::var_os(name))))?;
+    let history = History::new(history::place(|name| std::env::var_os(name)));
+    history.begin_reading();
+    let mut editor = rustyline::Editor::with_history(config, history)?;
     editor.set_color_mode(if is_colored { rustyline::ColorMode::Enabled } else { rustyline::ColorMode::Disabled });
     editor.set_helper(Some(Assistant { link: link.clone(), is_colored, is_done: Cell::new(false) }));
     editor.bind_sequence(KeyEvent::ctrl('\\'), EventHandler::Conditional(Box::new(Quit)));

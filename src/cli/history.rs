@@ -1,13 +1,14 @@
 //! What was typed at the prompt, in this session and before.
 //!
 //! rustyline's own history reads its file before the first prompt, writes it at the end of a session, and takes two
-//! sessions for one. Here an entry is in the file once it is added, and nothing is read before it is looked at.
+//! sessions for one. Here an entry is in the file once it is added, and no prompt waits for the file.
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 use rustyline::Result;
 use rustyline::history::{History as Backend, SearchDirection, SearchResult};
@@ -27,6 +28,8 @@ const LEAST_SURPLUS: usize = 1000;
 pub struct History {
     path: Option<PathBuf>,
     entries: OnceCell<Entries>,
+    /// What reads the file meanwhile.
+    reader: Cell<Option<JoinHandle<Parsed>>>,
     /// What was added before the file was read.
     early: Vec<String>,
     /// The lines that the file has, as far as is known here.
@@ -64,6 +67,15 @@ pub fn hint<'h>(history: &'h dyn Backend, prefix: &str) -> Option<Cow<'h, str>> 
     Some(found.entry)
 }
 
+/// The entries of a file, and how many lines it has, as far as is known.
+type Parsed = io::Result<(Entries, usize)>;
+
+fn parsed(path: &Path, most: usize) -> Parsed {
+    let content = file::read(path)?;
+    let (entries, lines) = Entries::parse(content.lines, most);
+    Ok((entries, if content.is_cut { usize::MAX } else { lines }))
+}
+
 impl History {
     /// A history in that file, which is made when something is added; in memory if there is none.
     #[must_use]
@@ -71,6 +83,7 @@ impl History {
         Self {
             path,
             entries: OnceCell::new(),
+            reader: Cell::default(),
             early: Vec::new(),
             lines: Cell::new(0),
             most: MOST_ENTRIES,
@@ -109,14 +122,23 @@ impl History {
         })
     }
 
+    /// Begins to read the file while a person looks at the prompt.
+    pub fn begin_reading(&self) {
+        let Some(path) = self.path.clone() else { return };
+        let most = self.most;
+        let thread = std::thread::Builder::new().name("history".into());
+        // Without a thread it is read when it is looked at.
+        self.reader.set(thread.spawn(move || parsed(&path, most)).ok());
+    }
+
     fn read(&self) -> Entries {
-        let read = self.path.as_deref().map_or_else(|| Ok(Default::default()), file::read);
-        let content = read.unwrap_or_else(|error| {
+        let Some(path) = &self.path else { return Entries::default() };
+        let early = self.reader.take().and_then(|reader| reader.join().ok());
+        let (entries, lines) = early.unwrap_or_else(|| parsed(path, self.most)).unwrap_or_else(|error| {
             self.note("read", &error);
             Default::default()
         });
-        let (entries, lines) = Entries::parse(content.lines, self.most);
-        self.lines.set(if content.is_cut { usize::MAX } else { lines });
+        self.lines.set(lines);
         entries
     }
 

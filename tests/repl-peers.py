@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How interactive interpreters end: does an exit handler run, and what is the status?
 
-    scripts/repl-peers.py [STAGESH]
+    tests/repl-peers.py [STAGESH]
 
 Starts each interpreter that is installed on a terminal of its own, registers a handler that writes a file, ends the session in
 each of several ways at the idle prompt, and prints a table in Markdown.
