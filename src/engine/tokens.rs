@@ -116,6 +116,19 @@ impl<'a> Tokens<'a> {
         self.open.or_else(|| self.brackets.last().map(|bracket| (Open::Bracket, bracket.start)))
     }
 
+    /// As the tokenizer does, which does not say how much it has skipped.
+    fn skip_space(&mut self) {
+        let rest = &self.stream.text[self.stream.at..];
+        let space = &rest[..rest.len() - rest.trim_ascii_start().len()];
+        self.stream.at += space.len();
+        let of = |number: Option<usize>| number.and_then(|number| u16::try_from(number).ok()).unwrap_or(0);
+        let (mut line, mut column) = (of(self.position.line()), of(self.position.position()));
+        for byte in space.bytes() {
+            (line, column) = if byte == b'\n' { (line.saturating_add(1), 0) } else { (line, column.saturating_add(1)) };
+        }
+        self.position = Position::new(line.max(1), column);
+    }
+
     fn count_brackets(&mut self, token: &Token, start: usize) {
         let closing = match token {
             Token::LeftBrace | Token::MapStart => Some(Token::RightBrace),
@@ -142,7 +155,7 @@ impl Iterator for Tokens<'_> {
     fn next(&mut self) -> Option<Lexeme> {
         let in_text = self.state.is_within_text_terminated_by.is_some();
         if !in_text {
-            self.stream.skip_space();
+            self.skip_space();
         }
         let start = self.stream.at;
         if start == self.stream.text.len() {
@@ -167,14 +180,6 @@ impl Iterator for Tokens<'_> {
 struct Characters<'a> {
     text: &'a str,
     at: usize,
-}
-
-impl Characters<'_> {
-    /// As the tokenizer does, which does not say how much it has skipped.
-    fn skip_space(&mut self) {
-        let rest = &self.text[self.at..];
-        self.at += rest.len() - rest.trim_ascii_start().len();
-    }
 }
 
 impl InputStream for Characters<'_> {
@@ -237,6 +242,20 @@ mod tests {
         assert_eq!(of_kind("match === 0x 'ab' a @ \"\\q\" new", Kind::Wrong), "match === 0x 'ab' @ \"\\q new");
         assert_eq!(of_kind("x = \"not ended", Kind::Text), "\"not ended");
         assert_eq!(of_kind("a /* b", Kind::Comment), "/* b");
+    }
+
+    #[test]
+    fn each_token_is_where_the_parser_has_it() {
+        let text = "a +  b\n\n\t( é, `x\ny ${ c }`,\r\n  /* d\n */ _ )";
+        for lexeme in
+            Tokens::new(text).filter(|lexeme| matches!(lexeme.token, Token::Identifier(_) | Token::Underscore))
+        {
+            let before = &text[..lexeme.span.start];
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            let position = (lexeme.position.line(), lexeme.position.position());
+            assert_eq!(position, (Some(line), Some(column)), "{:?}", lexeme.token);
+        }
     }
 
     #[test]
