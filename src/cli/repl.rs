@@ -15,9 +15,9 @@ use crate::engine::complete::{Command, Known, complete};
 use crate::engine::failure::Failure;
 use crate::engine::session::{Evaluated, Session};
 use crate::engine::show::Limits;
-use crate::host::HANG_UP;
 use crate::host::outcome::Outcome;
 use crate::host::stop::Stop;
+use crate::host::{HANG_UP, WriteError};
 use crate::sys::descriptor;
 use crate::sys::signal::Signal;
 use crate::sys::terminal;
@@ -143,8 +143,10 @@ impl Repl<'_, '_> {
     }
 
     fn read(&mut self) -> Input {
-        if self.host.flush().is_err() {
-            return Input::Stopped;
+        match self.host.flush() {
+            Ok(()) => {}
+            Err(WriteError::Stopped) => return Input::Stopped,
+            Err(WriteError::Failed(error)) => self.host.lose_output(&error),
         }
         match &self.source {
             Source::Editor(editor) => {
@@ -181,12 +183,12 @@ impl Repl<'_, '_> {
     /// line only from within one.
     fn go_to_margin(&self) {
         let screen = stdout();
-        if !self.host.has_left_terminal() || !screen.is_terminal() {
+        if !self.host.has_left_terminal() || !screen.is_terminal() || !stderr().is_terminal() {
             return;
         }
         let width = terminal::width(screen.as_fd()).unwrap_or(80);
         let mark = if self.host.settings.colors.stdout { "\x1b[2m%\x1b[0m" } else { "%" };
-        self.host.write_stderr(&format!("{mark}{}\r \r", " ".repeat(width.saturating_sub(1))));
+        self.host.prompt(&format!("{mark}{}\r \r", " ".repeat(width.saturating_sub(1))));
     }
 
     fn is_hung_up(&self) -> bool {
@@ -206,7 +208,7 @@ impl Repl<'_, '_> {
         let mut text = String::new();
         loop {
             if prompt {
-                self.host.write_stderr(if text.is_empty() { PROMPT } else { ". " });
+                self.host.prompt(if text.is_empty() { PROMPT } else { ". " });
             }
             match input::read_line(self.host) {
                 Ok(Some(line)) => text.push_str(&input::lossy(line)),

@@ -231,6 +231,11 @@ impl<H> State<H> {
         self.show(&format!("{}\n", self.settings.style.command(line)));
     }
 
+    /// Writes what stands before what a person types. The log has no use for it.
+    pub fn prompt(&self, text: &str) {
+        self.show(text);
+    }
+
     fn show(&self, text: &str) {
         self.add_to_stderr(self.log.masked_report(text).as_bytes());
         while !self.output.outlet().try_write(Which::Stderr) {
