@@ -25,12 +25,15 @@ use super::history::{self, History};
 use crate::engine::complete::{Candidate, Completions};
 use crate::engine::tokens;
 use crate::host::State;
-use crate::sys::interrupts::{Waker, with_all_blocked};
+use crate::sys::interrupts::{Waker, leave_to_others, take_here, with_all_blocked};
 use crate::sys::signal::Signal;
 use crate::sys::terminal::Terminal;
 
 /// How long the editor may take to give up: it may be writing to a terminal that is stopped.
 const LAST_KEY: Duration = Duration::from_millis(200);
+
+/// Has the terminal mark no more what is pasted. Source: `?2004` of xterm's control sequences.
+const PASTES_AS_TYPED: &[u8] = b"\x1b[?2004l";
 
 /// What a person has typed.
 #[derive(Debug)]
@@ -83,6 +86,7 @@ impl Editor {
         let (to_host, news) = channel();
         let link = Link { news: to_host, waker };
         let thread = std::thread::Builder::new().name("editor".into());
+        leave_to_others(Signal::WINCH);
         with_all_blocked(|| {
             thread.spawn(move || {
                 let waker = link.waker.clone();
@@ -142,7 +146,11 @@ impl Editor {
 
     /// Gives the terminal back as it was, after an editor that has failed.
     pub fn restore_terminal(&self) {
-        self.terminal.iter().for_each(Terminal::restore);
+        if let Some(terminal) = &self.terminal {
+            terminal.restore();
+            // One that takes nothing now is not waited for.
+            let _ = terminal.write(PASTES_AS_TYPED);
+        }
     }
 
     /// Has the editor return without a key, and the terminal as it was.
@@ -181,6 +189,8 @@ fn edit(orders: &Receiver<Order>, link: &Link, is_colored: bool) {
         Ok(editor) => editor,
         Err(error) => return link.tell(News::Typed(Typed::Lost(error.to_string()))),
     };
+    // Not in the threads that were started before: a read of this one that waits for a key is to end.
+    take_here(Signal::WINCH);
     // As long as there is one, the editor waits in select(2), and an INT ends that.
     let printer = editor.create_external_printer();
     while let Ok(order) = orders.recv() {

@@ -102,16 +102,20 @@ impl<H> State<H> {
 
     /// Has a line editor give up the key that it waits for: it takes an INT while it reads. Elsewhere the INT is nobody's.
     pub fn interrupt_editor(&self) {
-        if self.interrupts.ignored_at_start().contains(Signal::INT) || self.interrupts.catch(Signal::INT).is_err() {
+        // The one that is ignored has no handler but the editor's.
+        let is_ignored = self.interrupts.ignored_at_start().contains(Signal::INT);
+        if !is_ignored && self.interrupts.catch(Signal::INT).is_err() {
             return;
         }
-        // No other thread takes signals: it has come when this returns. Source: kill(2).
+        // No other thread takes it: it has come when this returns. Source: kill(2).
         if process::send(process::own_pid(), Some(Signal::INT)).is_ok() {
             let others = self.interrupts.take().into_iter().filter(|caught| caught.signal != Signal::INT);
             others.for_each(|caught| self.catch(caught));
         }
-        if !self.traps.borrow().is_trapped(Signal::INT) {
+        if !is_ignored && !self.traps.borrow().is_trapped(Signal::INT) {
             self.interrupts.release(Signal::INT);
         }
+        // The editor's thread takes this one: a read that waits ends, and the editor sees the INT.
+        let _ = process::send(process::own_pid(), Some(Signal::WINCH));
     }
 }

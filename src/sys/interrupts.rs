@@ -102,6 +102,18 @@ pub fn with_all_blocked<T>(run: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Has the calling thread take a signal, which those that were started before leave to it.
+pub fn take_here(signal: Signal) {
+    // Fails for a bad argument only.
+    let _ = SigSet::from(signal.unix()).thread_unblock();
+}
+
+/// Has the calling thread leave a signal to others.
+pub fn leave_to_others(signal: Signal) {
+    // Fails for a bad argument only.
+    let _ = SigSet::from(signal.unix()).thread_block();
+}
+
 impl Interrupts {
     /// Prepares to catch signals. None is caught yet.
     ///

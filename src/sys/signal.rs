@@ -153,6 +153,8 @@ impl Signal {
     pub const TTIN: Self = Self(Unix::SIGTTIN as i32);
     /// TTOU, a background process changed the terminal.
     pub const TTOU: Self = Self(Unix::SIGTTOU as i32);
+    /// The terminal has another size.
+    pub const WINCH: Self = Self(Unix::SIGWINCH as i32);
 
     /// The five that are trapped until a script says otherwise.
     pub const DEFAULT_TRAPS: [Self; 5] = [Self::HUP, Self::INT, Self::QUIT, Self::PIPE, Self::TERM];

@@ -208,6 +208,11 @@ impl Collected {
         Ok(())
     }
 
+    /// Waits until it has more.
+    pub(crate) fn wait_for_more(&mut self, deadline: Instant) -> Result<(), RecvTimeoutError> {
+        self.next(deadline).map(drop)
+    }
+
     /// Waits for its end.
     pub(crate) fn finish(&mut self, deadline: Instant) -> Result<(), RecvTimeoutError> {
         loop {

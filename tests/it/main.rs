@@ -29,6 +29,7 @@ mod options;
 mod output;
 mod paths;
 mod processes;
+mod repl;
 mod retry;
 mod rhai_facts;
 mod scope;

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
-use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
 use pty_process::blocking::{Command, Pty, open};
 
 use crate::harness::{CHANGES_OUTPUT, Collected, Place, WATCHDOG, expect_gone, stagesh, watch};
@@ -21,6 +21,10 @@ const CTRL_BACKSLASH: &[u8] = b"\x1c";
 pub(crate) struct Terminal {
     keys: Arc<Pty>,
     screen: Collected,
+    /// How much of the screen was waited for.
+    passed: usize,
+    /// Its settings before anything ran.
+    pub(crate) settings: Termios,
     pub(crate) child: Child,
     ended: Receiver<()>,
 }
@@ -33,11 +37,12 @@ impl Terminal {
 
     pub(crate) fn of(command: Command) -> Self {
         let (pty, inside) = open().expect("there are terminals");
+        let settings = tcgetattr(&pty).expect("it is open");
         let child = command.spawn(inside).expect("the program starts");
         let keys = Arc::new(pty);
         let screen = Collected::pieces(Reader(Arc::clone(&keys)));
         let ended = watch(&child);
-        Self { keys, screen, child, ended }
+        Self { keys, screen, passed: 0, settings, child, ended }
     }
 
     /// A script that is given as text.
@@ -49,6 +54,32 @@ impl Terminal {
         if self.screen.wait_for(text, Instant::now() + WATCHDOG).is_err() {
             panic!("waited for {text:?} on the screen\n{}", self.screen.text());
         }
+        self
+    }
+
+    /// Waits until the text is on the screen behind what was waited for so before.
+    pub(crate) fn wait_for_next(&mut self, text: &str) -> &mut Self {
+        let deadline = Instant::now() + WATCHDOG;
+        loop {
+            let seen = self.screen.text();
+            if let Some(at) = seen[self.passed..].find(text) {
+                self.passed += at + text.len();
+                return self;
+            }
+            if self.screen.wait_for_more(deadline).is_err() {
+                panic!("waited for {text:?} behind {:?} on the screen\n{seen}", &seen[..self.passed]);
+            }
+        }
+    }
+
+    /// Its settings now.
+    pub(crate) fn settings_now(&self) -> Termios {
+        tcgetattr(&*self.keys).expect("it is open")
+    }
+
+    /// Gives it another size; the program in the foreground is told by WINCH.
+    pub(crate) fn resize(&mut self, rows: u16, columns: u16) -> &mut Self {
+        self.keys.resize(pty_process::Size::new(rows, columns)).expect("it is open");
         self
     }
 
@@ -82,6 +113,11 @@ impl Terminal {
 
     /// Waits for the end, and gives the status and all of the screen, its lines ended by `\n`.
     pub(crate) fn end(mut self) -> (std::process::ExitStatus, String) {
+        self.finish()
+    }
+
+    /// The same; the terminal stays open.
+    pub(crate) fn finish(&mut self) -> (std::process::ExitStatus, String) {
         if self.ended.recv_timeout(WATCHDOG).is_err() {
             panic!("it does not end\n{}", self.screen.text());
         }
@@ -204,10 +240,20 @@ fn a_terminal_that_is_closed_ends_the_script_and_its_handlers_run() {
 
 /// Closes the terminal of a program that has said `ready`, and gives its status.
 pub(crate) fn hang_up(command: Command) -> Option<i32> {
+    hang_up_after(command, &[("", "ready\r\n")])
+}
+
+/// Presses keys and waits for what the screen has then, one after the other; closes the terminal of the program, and gives
+/// its status.
+pub(crate) fn hang_up_after(command: Command, steps: &[(&str, &str)]) -> Option<i32> {
     let (pty, inside) = open().expect("there are terminals");
     let mut child = command.spawn(inside).expect("the program starts");
     let ended = watch(&child);
-    read_until(&pty, "ready\r\n");
+    let (mut screen, mut passed) = (Vec::new(), 0);
+    for (keys, text) in steps {
+        (&pty).write_all(keys.as_bytes()).expect("the terminal is open");
+        passed = read_until(&pty, &mut screen, passed, text);
+    }
     drop(pty);
     let in_time = ended.recv_timeout(WATCHDOG);
     crate::harness::end(&mut child);
@@ -215,13 +261,18 @@ pub(crate) fn hang_up(command: Command) -> Option<i32> {
     child.wait().expect("it is our child").code()
 }
 
-/// Reads a terminal that no thread reads.
-fn read_until(pty: &Pty, text: &str) {
-    let (mut screen, mut buffer) = (Vec::new(), [0; 256]);
-    while !String::from_utf8_lossy(&screen).ends_with(text) {
+/// Reads a terminal that no thread reads, until the text is on the screen behind what was waited for before, and gives how
+/// much that is.
+pub(crate) fn read_until(pty: &Pty, screen: &mut Vec<u8>, passed: usize, text: &str) -> usize {
+    let mut buffer = [0; 256];
+    loop {
+        let mut rest = (passed..=screen.len()).map(|at| (at, &screen[at..]));
+        if let Some((at, _)) = rest.find(|(_, rest)| rest.starts_with(text.as_bytes())) {
+            return at + text.len();
+        }
         let mut fds = [PollFd::new(pty.as_fd(), PollFlags::POLLIN)];
         let timeout = PollTimeout::try_from(WATCHDOG).expect("it is a minute");
-        assert_eq!(poll(&mut fds, timeout), Ok(1), "{}", String::from_utf8_lossy(&screen));
+        assert_eq!(poll(&mut fds, timeout), Ok(1), "waited for {text:?}\n{}", String::from_utf8_lossy(screen));
         let count = (&*pty).read(&mut buffer).expect("it is open");
         screen.extend_from_slice(&buffer[..count]);
     }
