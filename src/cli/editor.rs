@@ -184,8 +184,8 @@ impl Link {
 }
 
 fn edit(orders: &Receiver<Order>, link: &Link, is_colored: bool) {
-    let suspended = Suspended::default();
-    let mut editor = match editor(link, is_colored, &suspended) {
+    let giving_up = GivingUp::default();
+    let mut editor = match editor(link, is_colored, &giving_up) {
         Ok(editor) => editor,
         Err(error) => return link.tell(News::Typed(Typed::Lost(error.to_string()))),
     };
@@ -200,16 +200,17 @@ fn edit(orders: &Receiver<Order>, link: &Link, is_colored: bool) {
             }
             Order::Read { prompt, left, right } => {
                 let typed = match editor.readline_with_initial(&prompt, (&left, &right)) {
-                    Ok(text) => {
-                        // Before it is evaluated: that may be the end of the process.
-                        let _ = editor.add_history_entry(&text);
-                        editor.history().problem().into_iter().for_each(|text| link.tell(News::Problem(text)));
-                        Typed::Text(text)
-                    }
-                    Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => {
-                        let suspended = suspended.take();
-                        suspended.map_or(Typed::Interrupted, |(left, right)| Typed::Suspended(left, right))
-                    }
+                    Ok(text) => match giving_up.take() {
+                        Some(GivenUp::Interrupted) => Typed::Interrupted,
+                        Some(GivenUp::Suspended(left, right)) => Typed::Suspended(left, right),
+                        None => {
+                            // Before it is evaluated: that may be the end of the process.
+                            let _ = editor.add_history_entry(&text);
+                            editor.history().problem().into_iter().for_each(|text| link.tell(News::Problem(text)));
+                            Typed::Text(text)
+                        }
+                    },
+                    Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => Typed::Interrupted,
                     Err(ReadlineError::Eof) => Typed::End,
                     Err(error) => Typed::Lost(error.to_string()),
                 };
@@ -223,7 +224,7 @@ fn edit(orders: &Receiver<Order>, link: &Link, is_colored: bool) {
 fn editor(
     link: &Link,
     is_colored: bool,
-    suspended: &Suspended,
+    giving_up: &GivingUp,
 ) -> rustyline::Result<rustyline::Editor<Assistant, History>> {
     let is_terminal = io::IsTerminal::is_terminal(&io::stdout());
     let config = Config::builder()
@@ -236,30 +237,50 @@ fn editor(
     editor.set_color_mode(if is_colored { rustyline::ColorMode::Enabled } else { rustyline::ColorMode::Disabled });
     editor.set_helper(Some(Assistant { link: link.clone(), is_colored, is_done: Cell::new(false) }));
     editor.bind_sequence(KeyEvent::ctrl('\\'), EventHandler::Conditional(Box::new(Quit)));
-    // The editor's own way suspends in this thread, which no signal stops: it would go on for a moment.
-    editor.bind_sequence(KeyEvent::ctrl('z'), EventHandler::Conditional(Box::new(suspended.clone())));
+    // The editor's own way to suspend does so in this thread, which no signal stops: it would go on for a moment.
+    let keys = [KeyEvent::ctrl('c').into(), KeyEvent::ctrl('z').into(), Event::Any];
+    for key in keys {
+        editor.bind_sequence(key, EventHandler::Conditional(Box::new(giving_up.clone())));
+    }
     Ok(editor)
 }
 
-/// The key that suspends gives up the line, and keeps it for later.
-#[derive(Clone, Default)]
-struct Suspended(Arc<Mutex<Option<(String, String)>>>);
+/// Why a line was given up.
+enum GivenUp {
+    Interrupted,
+    /// What was typed before and after the cursor.
+    Suspended(String, String),
+}
 
-impl Suspended {
-    fn lock(&self) -> MutexGuard<'_, Option<(String, String)>> {
+/// The keys that give up the line. They end it as Enter does: the editor forgets keys that came with one that is an error.
+#[derive(Clone, Default)]
+struct GivingUp(Arc<Mutex<Option<GivenUp>>>);
+
+impl GivingUp {
+    fn lock(&self) -> MutexGuard<'_, Option<GivenUp>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Option<(String, String)> {
+    fn take(&self) -> Option<GivenUp> {
         self.lock().take()
     }
 }
 
-impl ConditionalEventHandler for Suspended {
-    fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
-        let (left, right) = context.line().split_at(context.pos());
-        *self.lock() = Some((left.into(), right.into()));
-        Some(Cmd::Interrupt)
+impl ConditionalEventHandler for GivingUp {
+    fn handle(&self, event: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
+        let is = |key: char| event.get(0) == Some(&KeyEvent::normalize(KeyEvent::ctrl(key)));
+        let given_up = if is('c') {
+            Some(GivenUp::Interrupted)
+        } else if is('z') {
+            let (left, right) = context.line().split_at(context.pos());
+            Some(GivenUp::Suspended(left.into(), right.into()))
+        } else {
+            // Where the editor asks something, it has taken no notice of those before.
+            None
+        };
+        let command = given_up.is_some().then_some(Cmd::AcceptLine);
+        *self.lock() = given_up;
+        command
     }
 }
 

@@ -431,6 +431,22 @@ fn keys_that_are_pressed_while_a_line_runs_are_for_the_next() {
 }
 
 #[test]
+fn keys_that_come_with_one_that_gives_up_the_line_are_for_the_next() {
+    let mut repl = Repl::with_handler();
+    repl.press(b"ab\x037 * 3\r").shows("21\r\n").prompt();
+    repl.press(b"\x12let\x037 * 4\r").shows("28\r\n").prompt();
+    repl.press(b"\x03\x03[\r\x037 * 5\r").shows("35\r\n").prompt();
+    repl.press(CTRL_D);
+    let ended = repl.end();
+    ended.expect_clean(0);
+    assert!(!ended.screen.contains("error"), "{}", ended.screen);
+    let mut repl = under_shell();
+    repl.press(b"7 * \x1a6\r").shows("suspended 148").prompt().shows("42\r\n").prompt();
+    repl.press(CTRL_D);
+    assert_eq!(repl.end().status.code(), Some(0));
+}
+
+#[test]
 fn lines_that_come_at_once_are_evaluated_in_order() {
     let mut repl = Repl::with_handler();
     let lines: String = (0..50).map(|n| format!("print(\"li\" + \"ne {n}\");\r")).collect();
