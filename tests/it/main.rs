@@ -35,6 +35,7 @@ mod rhai_facts;
 mod scope;
 mod script_options;
 mod session;
+mod session_ends;
 mod signals;
 mod stage;
 mod streams;
