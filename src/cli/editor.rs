@@ -25,6 +25,7 @@ use super::history::{self, History};
 use crate::engine::complete::{Candidate, Completions};
 use crate::engine::tokens;
 use crate::host::State;
+use crate::sys::descriptor;
 use crate::sys::interrupts::{Waker, leave_to_others, take_here, with_all_blocked};
 use crate::sys::signal::Signal;
 use crate::sys::terminal::Terminal;
@@ -155,16 +156,29 @@ impl Editor {
 
     /// Has the editor return without a key, and the terminal as it was.
     fn give_up<H>(&self, host: &State<H>) {
+        if self.interrupt(host) {
+            return;
+        }
+        // Where it asks a question of its own it takes no notice of an INT. It must not read what a handler asks for: the
+        // end of its input ends it. Where it does not, it writes to a terminal that takes nothing.
+        let _ = descriptor::without_stdin(|| self.interrupt(host));
+        self.restore_terminal();
+    }
+
+    /// # Returns
+    ///
+    /// Whether the editor has returned in time.
+    fn interrupt<H>(&self, host: &State<H>) -> bool {
         let until = Instant::now() + LAST_KEY;
         while Instant::now() < until {
             host.interrupt_editor();
             match self.news.recv_timeout(LAST_KEY / 20) {
                 Ok(News::Complete { reply, .. }) => drop(reply),
-                Ok(News::Typed(_)) => return,
+                Ok(News::Typed(_)) => return true,
                 Ok(News::Problem(_)) | Err(_) => {}
             }
         }
-        self.restore_terminal();
+        false
     }
 }
 

@@ -287,6 +287,19 @@ pub fn is_writable(fd: BorrowedFd<'_>) -> bool {
     ready_now(fd, PollFlags::POLLOUT).is_some()
 }
 
+/// Does something while standard input is at its end, for every thread.
+///
+/// # Errors
+///
+/// As dup(2) and open(2); then it was not done.
+pub fn without_stdin<T>(run: impl FnOnce() -> T) -> io::Result<T> {
+    let own = rustix::stdio::stdin().try_clone_to_owned()?;
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+    let result = run();
+    rustix::stdio::dup2_stdin(own)?;
+    Ok(result)
+}
+
 /// Waits until one of the descriptors is ready; signals wait, too. For threads that take none.
 ///
 /// # Returns

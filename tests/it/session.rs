@@ -667,34 +667,3 @@ fn scope_and_stage_are_in_a_line_what_they_are_in_a_script() {
     ]);
     run.options(&["-q"]).run().expect(0, "5\n1\ncleaned\n").expect_error("`late`");
 }
-
-/// The processor time that a session of these lines takes, in ticks.
-fn processor_time(lines: &[String]) -> u64 {
-    let mut live = Run::new().arg("-i").start();
-    let all = lines.join("\n") + "\nprint(\"done\");\n";
-    live.write(all.as_bytes()).wait_for("done");
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", live.pid())).expect("it is alive");
-    let fields: Vec<&str> = stat.rsplit_once(") ").expect("it has a name").1.split(' ').collect();
-    // Source: proc_pid_stat(5).
-    let ticks = fields[11].parse::<u64>().expect("utime") + fields[12].parse::<u64>().expect("stime");
-    live.finish().expect_code(0);
-    ticks
-}
-
-#[test]
-fn a_session_takes_time_as_it_has_lines() {
-    let session = |count: usize| -> Vec<String> {
-        let line = |n: usize| match n % 7 {
-            0 => format!("let v{n} = {n};"),
-            1 => "let sum = 0; for i in 0..10 { sum += i; } sum".into(),
-            2 => "_ + 1".into(),
-            3 => format!("const K{n} = v{};", n - 3),
-            4 => format!("fn f{n}(x) {{ x + {n} }}"),
-            5 => "let c = |x| x + 1;".into(),
-            _ => "nowhere".into(),
-        };
-        (0..count).map(line).collect()
-    };
-    let (few, many) = (processor_time(&session(2_500)), processor_time(&session(10_000)));
-    assert!(many <= few * 8, "{few} ticks for 2,500 lines, {many} for 10,000");
-}
