@@ -1,6 +1,6 @@
 //! What a person reads when a script fails: message, place, source line, the way there, and what would help.
 
-use crate::harness::{Output, Place, Run, code, file};
+use crate::harness::{Output, Place, Run, code, file, prints};
 
 /// Fails unless a script fails with just this on standard error.
 #[track_caller]
@@ -363,4 +363,9 @@ fn colour_is_used_only_where_it_is_wanted() {
     assert!(script().options(&["--color=always"]).env("NO_COLOR", Some("1")).run().err().contains("\x1b["));
     assert!(!script().options(&["--color", "never"]).run().err().contains('\x1b'), "it is not wanted");
     Run::new().options(&["--color", "maybe"]).run().expect_code(2).expect_error("maybe");
+}
+
+#[test]
+fn a_comment_sign_in_a_text_behind_code_is_none() {
+    prints("let x = 1; print(`${x}`); print(`/*`); print(`${`${x}/*`}*`);", "1\n/*\n1/**\n");
 }
