@@ -30,6 +30,7 @@ mod output;
 mod paths;
 mod processes;
 mod repl;
+mod repl_commands;
 mod retry;
 mod rhai_facts;
 mod scope;

@@ -595,3 +595,50 @@ fn a_narrow_terminal_and_one_that_changes_its_size_can_be_edited_on() {
     repl.enter("sh(\"stty si''ze\");").shows("24 80\r\n").prompt().press(CTRL_D);
     repl.end().expect_clean(0);
 }
+
+#[test]
+fn what_was_typed_is_there_in_the_next_session_private_hinted_and_found() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = {
+        let mut repl = Repl::start();
+        repl.enter("let first = 11 * 2;")
+            .prompt()
+            .enter("fn twice(x) {\r x * 2 }")
+            .prompt()
+            .enter("let first = 11 * 2;")
+            .prompt();
+        // A signal loses nothing of it.
+        repl.enter("\"last\" + \" one\"").prompt().signal(Signal::SIGKILL);
+        let Repl { mut terminal, place } = repl;
+        terminal.finish();
+        place
+    };
+    let file = place.path().join(".local/state/stagesh/history");
+    assert_eq!(std::fs::metadata(&file).expect("it is there").permissions().mode() & 0o777, 0o600);
+    let terminal = Terminal::of(command(stagesh(), &place).args(["--color", "never"]));
+    let mut repl = Repl { terminal, place };
+    repl.prompt();
+    // The rest of the newest that begins so is shown, and taken with the key to the right.
+    repl.press(b"let f").shows("irst = 11 * 2;").press(b"\x1b[C\r").prompt().enter("first").shows("22\r\n").prompt();
+    repl.press(b"\x12x * 2").shows("fn twice(x)").press(b"\r").prompt().enter("twice(4)").shows("8\r\n").prompt();
+    // Each once; a text of two lines takes two steps.
+    repl.press(b"\x1b[A\x1b[A\x1b[A\x1b[A\x1b[A\x1b[A")
+        .shows("\"last\" + \" one\"")
+        .press(b"\r")
+        .shows("\"last one\"\r\n")
+        .prompt();
+    repl.press(CTRL_D);
+    assert_eq!(repl.end().status.code(), Some(0));
+}
+
+#[test]
+fn a_script_is_in_colour_while_it_is_typed_unless_nobody_wants_that() {
+    let place = Place::new();
+    for (color, marked) in [("always", true), ("never", false)] {
+        let mut terminal = Terminal::of(command(stagesh(), &place).args(["--color", color]));
+        terminal.wait_for("> ").press(b"let x = \"text\"; // why\r\x04");
+        let (status, screen) = terminal.end();
+        assert_eq!(status.code(), Some(0), "{screen}");
+        assert_eq!(screen.contains("\x1b[35mlet\x1b[0m"), marked, "{screen:?}");
+    }
+}
