@@ -6,7 +6,7 @@ use rhai::Token;
 
 use super::complete::Candidate;
 use super::cursor::{Literal, Quotes};
-use super::show::{harmless, quoted};
+use super::spelling::{harmless, quoted};
 use super::tokens::Tokens;
 
 /// Where files are looked for.

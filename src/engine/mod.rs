@@ -14,6 +14,7 @@ pub mod run;
 pub mod session;
 pub mod show;
 pub mod source;
+mod spelling;
 pub mod syntax;
 pub mod tokens;
 
