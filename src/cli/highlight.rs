@@ -73,15 +73,7 @@ fn paint(shown: &mut String, piece: &str, dress: &str) {
     }
 }
 
-/// The byte of the bracket that belongs to the one at the cursor, or to the one before it. What is in a string or a
-/// comment is none.
-#[must_use]
-pub fn bracket_at(text: &str, cursor: usize) -> Option<usize> {
-    let lexemes: Vec<Lexeme> = Tokens::new(text).collect();
-    pair(text, &lexemes, cursor).map(|(_, other)| other)
-}
-
-/// The bracket at the cursor or before it, and the one that belongs to it.
+/// The bracket at the cursor or before it, and the one that belongs to it. What is in a string or a comment is none.
 fn pair(text: &str, lexemes: &[Lexeme], cursor: usize) -> Option<(usize, usize)> {
     let is_bracket = |at: &usize| text.as_bytes().get(*at).is_some_and(|byte| b"()[]{}".contains(byte));
     let mut near = [Some(cursor), cursor.checked_sub(1)].into_iter().flatten().filter(is_bracket).peekable();
@@ -122,6 +114,11 @@ fn pairs(text: &str, lexemes: &[Lexeme]) -> Vec<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn bracket_at(text: &str, cursor: usize) -> Option<usize> {
+        let lexemes: Vec<Lexeme> = Tokens::new(text).collect();
+        pair(text, &lexemes, cursor).map(|(_, other)| other)
+    }
 
     /// A text in which each colour is a letter, and its end a dot.
     fn legible(text: &str, cursor: Option<usize>) -> String {

@@ -99,20 +99,6 @@ impl History {
         self.problem.take()
     }
 
-    /// Every entry, oldest first.
-    pub fn entries(&self) -> impl DoubleEndedIterator<Item = Cow<'_, str>> {
-        let entries = self.known();
-        (0..entries.len()).map(|index| entries.get(index))
-    }
-
-    /// The newest entry that begins so and is longer.
-    #[must_use]
-    pub fn hint(&self, prefix: &str) -> Option<Cow<'_, str>> {
-        let entries = self.known();
-        let newest = entries.len().checked_sub(1)?;
-        entries.begins(prefix, 1, newest, SearchDirection::Reverse).map(|index| entries.get(index))
-    }
-
     /// The entries, read when this is called for the first time.
     fn known(&self) -> &Entries {
         self.entries.get_or_init(|| {
@@ -254,7 +240,7 @@ impl Backend for History {
     }
 
     fn starts_with(&self, term: &str, start: usize, dir: SearchDirection) -> Result<Option<SearchResult<'_>>> {
-        let found = self.at(start, dir).and_then(|from| self.known().begins(term, 0, from, dir));
+        let found = self.at(start, dir).and_then(|from| self.known().begins(term, from, dir));
         Ok(found.map(|index| self.result(index, term.len())))
     }
 }
@@ -305,7 +291,8 @@ mod tests {
     }
 
     fn all(history: &History) -> Vec<Cow<'_, str>> {
-        history.entries().collect()
+        let known = history.known();
+        (0..known.len()).map(|index| known.get(index)).collect()
     }
 
     fn add(history: &mut History, entries: &[&str]) {
@@ -353,7 +340,7 @@ mod tests {
         assert_eq!(history.len(), MOST_ENTRIES);
         add(&mut history, &["new"]);
         assert!(history.entries.get().is_none());
-        assert_eq!(history.hint("o").as_deref(), Some("old"));
+        assert_eq!(hint(&history, "o").as_deref(), Some("old"));
         assert_eq!(all(&history), ["old", "new"]);
     }
 
@@ -477,12 +464,11 @@ mod tests {
     #[test]
     fn a_hint_is_longer_than_what_it_is_for() {
         let mut history = History::new(None);
-        assert_eq!(history.hint(""), None);
+        assert_eq!(hint(&history, ""), None);
         add(&mut history, &["run(a)", "run(b)", "run", "other"]);
         for (prefix, expected) in
             [("run", Some("run(b)")), ("run(a", Some("run(a)")), ("run(a)", None), ("", Some("other")), ("x", None)]
         {
-            assert_eq!(history.hint(prefix).as_deref(), expected, "{prefix}");
             assert_eq!(hint(&history, prefix).as_deref(), expected, "{prefix}");
         }
     }
@@ -535,7 +521,7 @@ mod tests {
         let history = scratch.history();
         for session in 0..4 {
             let prefix = format!("{session}: ");
-            let own: Vec<Cow<'_, str>> = history.entries().filter(|entry| entry.starts_with(&prefix)).collect();
+            let own: Vec<Cow<'_, str>> = all(&history).into_iter().filter(|entry| entry.starts_with(&prefix)).collect();
             let expected: Vec<String> = (0..300).map(|n| format!("{session}: {n}\n")).collect();
             assert_eq!(own, expected);
         }

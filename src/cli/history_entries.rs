@@ -117,16 +117,12 @@ impl Entries {
     }
 
     /// The nearest entry that begins so, from one on.
-    ///
-    /// # Arguments
-    ///
-    /// By how many bytes the entry is longer at least.
     #[must_use]
-    pub fn begins(&self, prefix: &str, longer: usize, from: usize, direction: SearchDirection) -> Option<usize> {
+    pub fn begins(&self, prefix: &str, from: usize, direction: SearchDirection) -> Option<usize> {
         let spelt = escaped(prefix);
         let begins = |index: usize| {
             let text = &self.text.as_bytes()[self.starts[index] as usize..];
-            (text.starts_with(spelt.as_bytes()) && (longer == 0 || text[spelt.len()] != b'\n')).then_some(index)
+            text.starts_with(spelt.as_bytes()).then_some(index)
         };
         self.find(from, direction, |_| true, begins)
     }
@@ -340,10 +336,7 @@ mod tests {
         assert_eq!(search("sin(y"), Some((4, 2)));
         assert_eq!(search("b\n"), None);
         assert_eq!(entries.search("nb", 0, SearchDirection::Forward), Some((2, 2)));
-        let begins = |prefix: &str, longer| entries.begins(prefix, longer, 4, SearchDirection::Reverse);
-        assert_eq!(
-            [begins("a\\", 0), begins("a\n", 0), begins("a\\n", 0), begins("a\nb", 1)],
-            [Some(3), Some(1), Some(2), None]
-        );
+        let begins = |prefix: &str| entries.begins(prefix, 4, SearchDirection::Reverse);
+        assert_eq!([begins("a\\"), begins("a\n"), begins("a\\n")], [Some(3), Some(1), Some(2)]);
     }
 }
