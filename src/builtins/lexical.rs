@@ -20,13 +20,13 @@ use super::exit::Handler;
 use super::locals::Locals;
 use super::{caught, names};
 
-/// What a closure calls the variable of a loop around it, as it is in that turn.
-const TURN: &str = "__turn_";
+/// What a closure calls the variable of a loop around it, as it is in that turn. No script can write such a name.
+const TURN: &str = "__turn:";
 
 /// What the variable of a `catch` is called where its `message` or `kind` is read.
-const CAUGHT: &str = "__caught_";
+const CAUGHT: &str = "__caught:";
 
-/// A module begins with this word: what is in sight there is kept.
+/// A text begins with this word, if nothing else tells what is in sight there.
 pub const START: &str = "__start";
 
 /// The last result of an interactive session: a word of `switch` elsewhere.
@@ -53,6 +53,12 @@ pub fn of_caught(variable: &str) -> String {
     format!("{CAUGHT}{variable}")
 }
 
+/// Whether it is one of those two.
+#[must_use]
+pub fn is_marked(name: &str) -> bool {
+    name.starts_with(TURN) || name.starts_with(CAUGHT)
+}
+
 /// Which tokens of a text get other names.
 #[derive(Debug, Default)]
 pub struct Renames {
@@ -72,8 +78,9 @@ pub struct Lexical {
     after_fn: Cell<bool>,
     /// The closures of every text.
     closures: RefCell<HashSet<String>>,
-    /// What was in sight at the start of each module that is being loaded, outermost first.
-    starts: RefCell<Vec<GlobalRuntimeState>>,
+    /// What was in sight at the start of each text that is being evaluated, outermost first: of modules, and of a script
+    /// on the VM.
+    starts: RefCell<Vec<Rc<GlobalRuntimeState>>>,
     /// What was in sight at the end of the script.
     end: RefCell<Option<Rc<GlobalRuntimeState>>>,
     /// What is in sight where functions and closures of modules were defined, by their names.
@@ -118,14 +125,14 @@ impl Lexical {
         names.any(|name| known.contains(name))
     }
 
-    /// How many modules are being loaded.
+    /// How many texts are being evaluated.
     #[must_use]
     pub fn mark(&self) -> usize {
         self.starts.borrow().len()
     }
 
-    /// What was in sight at the start of the module that has been evaluated since the mark, if it came so far.
-    pub fn take_start(&self, mark: usize) -> Option<GlobalRuntimeState> {
+    /// What was in sight at the start of the text that has been evaluated since the mark, if it came so far.
+    pub fn take_start(&self, mark: usize) -> Option<Rc<GlobalRuntimeState>> {
         self.starts.borrow_mut().drain(mark..).next()
     }
 
@@ -188,9 +195,11 @@ impl Lexical {
     }
 
     /// Remembers the same of a session: from now on all its functions are there.
-    pub fn add_to_home(&self, functions: impl IntoIterator<Item = String>, home: GlobalRuntimeState) {
+    ///
+    /// Without a home they are there from the start of the text that is evaluated next.
+    pub fn add_to_home(&self, functions: impl IntoIterator<Item = String>, home: Option<Rc<GlobalRuntimeState>>) {
         let mut session = self.session_home.borrow_mut();
-        session.0 = Some(Rc::new(home));
+        session.0 = home;
         session.1.extend(functions);
     }
 
@@ -209,7 +218,8 @@ impl Lexical {
     #[must_use]
     pub fn home(&self, function: &str) -> Option<Rc<GlobalRuntimeState>> {
         let session = self.session_home.borrow();
-        let of_session = session.0.as_ref().filter(|_| session.1.contains(function)).cloned();
+        let of_session = || session.0.clone().or_else(|| self.starts.borrow().first().cloned());
+        let of_session = session.1.contains(function).then(of_session).flatten();
         of_session.or_else(|| self.homes.borrow().get(function).cloned())
     }
 
@@ -241,7 +251,7 @@ impl Lexical {
             global.constants.get_or_insert_default();
             let mut start = global.clone();
             start.level = 0;
-            self.starts.borrow_mut().push(start);
+            self.starts.borrow_mut().push(Rc::new(start));
             return Some(Dynamic::UNIT);
         }
         self.marked(name, TURN, context).or_else(|| self.marked(name, CAUGHT, context).map(caught::described))

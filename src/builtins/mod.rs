@@ -31,6 +31,7 @@ pub mod record;
 pub mod retry;
 pub mod scope;
 pub mod script_options;
+pub mod sizes;
 pub mod stage;
 pub mod standard;
 pub mod temporary;
@@ -135,6 +136,7 @@ pub fn register(engine: &mut Engine, host: &Host) {
     lexical::register(engine, host.lexical());
     caught::register(engine);
     arrays::register(engine);
+    sizes::register(engine);
     record::register(engine);
     let mut room = Room { engine, host, modules: BTreeMap::new() };
     exit::register(&mut room);

@@ -17,6 +17,15 @@ pub enum Color {
     Never,
 }
 
+/// What evaluates the script.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Engine {
+    /// The bytecode VM.
+    Vm,
+    /// The walker of the syntax tree.
+    Ast,
+}
+
 /// Runs a Rhai script that works in stages; what it registered with `atexit` is cleaned up however it ends.
 #[derive(Debug, Parser)]
 #[command(name = "stagesh", version, disable_help_flag = true, disable_version_flag = true)]
@@ -53,6 +62,10 @@ pub struct Args {
     /// When to use colour
     #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
     pub color: Color,
+
+    /// What evaluates the script: the bytecode VM, or the walker of the syntax tree
+    #[arg(long, value_name = "ENGINE", value_enum, default_value = "vm")]
+    pub engine: Engine,
 
     /// Time between a signal to a command and KILL
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "3")]

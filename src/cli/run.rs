@@ -6,19 +6,20 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use super::args::Args;
+use super::args::{self, Args};
 use super::{repl, report, stages};
 use crate::builtins::{HandlerFailure, Host, Why, unwind};
 use crate::engine::check::{self, Finding, Level};
 use crate::engine::failure::{self, Failure};
 use crate::engine::session::Session;
 use crate::engine::source::{ARGUMENT, STDIN, SourceText, Sources};
-use crate::engine::{Interpreter, Loaded, limits};
+use crate::engine::{Evaluator, Interpreter, Loaded, limits};
 use crate::host::outcome::{Outcome, Reraise};
 use crate::host::output::write_stderr;
 use crate::host::settings::{Colors, Groups, Origin, Settings};
 use crate::sys::descriptor::{Which, is_read_elsewhere};
 use crate::sys::interrupts::{Interrupts, block_all};
+use crate::sys::memory::favour_this_thread;
 use crate::sys::process::THREAD;
 use crate::sys::status::Status;
 
@@ -27,6 +28,7 @@ pub struct Job {
     /// What is run before a person goes on, if anyone does.
     source: Option<SourceText>,
     settings: Settings,
+    evaluator: Evaluator,
     check: bool,
 }
 
@@ -56,7 +58,11 @@ pub fn prepare(args: Args, colors: Colors) -> Result<Job> {
         live: !args.quiet && !interactive && groups == Groups::None && is_for_live_line(),
         report: report.transpose()?,
     };
-    Ok(Job { source, settings, check: args.check })
+    let evaluator = match args.engine {
+        args::Engine::Vm => Evaluator::Vm,
+        args::Engine::Ast => Evaluator::Ast,
+    };
+    Ok(Job { source, settings, evaluator, check: args.check })
 }
 
 /// The service that runs this, as far as it folds output.
@@ -122,6 +128,7 @@ impl Job {
     }
 
     fn run_here(self) -> Status {
+        favour_this_thread();
         let start = crate::sys::descriptor::working_directory();
         let sources = Sources::new(&start);
         let color = self.settings.colors.stderr;
@@ -155,7 +162,7 @@ impl Job {
             }
         };
         let host = Host::new(state, Box::new(of_handler), Box::new(stages::conclude));
-        let interpreter = Interpreter::new(host.clone(), sources);
+        let interpreter = Interpreter::new(host.clone(), sources, self.evaluator);
         let script = self.source.as_ref().map(|source| interpreter.load(source)).transpose();
         let status = match script {
             Err(failure) => {

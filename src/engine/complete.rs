@@ -348,7 +348,11 @@ pub(super) mod tests {
                 let interrupts = Interrupts::new().expect("there are descriptors");
                 let state = crate::host::Host::new(Settings::default(), interrupts).expect("signals can be caught");
                 let host = Host::new(state, Box::new(|_, _| {}), Box::new(|_, _, status| status));
-                let interpreter = Interpreter::new(host, Sources::new(&crate::sys::descriptor::working_directory()));
+                let interpreter = Interpreter::new(
+                    host,
+                    Sources::new(&crate::sys::descriptor::working_directory()),
+                    crate::engine::Evaluator::Ast,
+                );
                 let mut session = Session::new(&interpreter);
                 for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
                     let evaluated = session.line(line);

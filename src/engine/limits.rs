@@ -18,10 +18,6 @@ const CALL_LEVELS: usize = 1000;
 /// evaluation and when the tree is dropped.
 const EXPRESSION_DEPTH: usize = 256;
 
-/// Bytes of a string, elements of an array or blob, keys of a map. More than memory serves, and less than
-/// what makes an allocation abort the process.
-const SIZE: usize = 1 << 31;
-
 /// Imports of a run: no script needs as many, and a loop that imports is a mistake.
 const MODULES: usize = 100_000;
 
@@ -59,14 +55,12 @@ fn here() -> usize {
     std::ptr::from_ref(std::hint::black_box(&local)).addr()
 }
 
-/// Sets the limits.
+/// Sets the limits. How long a value may be is none of them: the engine would measure every value, all through, at every
+/// call (`builtins/sizes.rs`).
 pub fn set(engine: &mut Engine) {
     engine
         .set_max_call_levels(CALL_LEVELS)
         .set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH)
-        .set_max_string_size(SIZE)
-        .set_max_array_size(SIZE)
-        .set_max_map_size(SIZE)
         .set_max_modules(MODULES)
         .set_max_variables(usize::MAX)
         .set_max_functions(usize::MAX)

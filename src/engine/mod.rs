@@ -3,6 +3,7 @@
 pub mod check;
 pub mod complete;
 mod cursor;
+pub mod evaluator;
 pub mod failure;
 mod file_names;
 mod hint;
@@ -18,4 +19,5 @@ mod spelling;
 pub mod syntax;
 pub mod tokens;
 
+pub use evaluator::Evaluator;
 pub use run::{Interpreter, Loaded};

@@ -80,7 +80,7 @@ pub(super) fn as_meant(
 ) -> Result<Rc<AST>, ParseError> {
     if role == Role::Script && !may_mislead(parsed) {
         lexical.add_closures(closures(parsed));
-        return Ok(Rc::clone(parsed));
+        return with_start(engine, AST::clone(parsed), role, source);
     }
     let parse = |closures| {
         let renames = renames(parsed, role, closures, earlier);
@@ -104,10 +104,13 @@ pub(super) fn as_meant(
         }
     }
     tree.combine(AST::new([], plain));
-    if matches!(role, Role::Module(_)) {
-        let mut module = engine.compile(START)?;
-        module.combine(tree);
-        tree = module;
+    with_start(engine, tree, role, source)
+}
+
+fn with_start(engine: &Engine, mut tree: AST, role: Role, source: &SourceText) -> Result<Rc<AST>, ParseError> {
+    if role != Role::Line {
+        let start = engine.compile(START)?;
+        tree = start.merge(&tree);
     }
     tree.set_source(source.name.clone());
     Ok(Rc::new(tree))

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use rhai::{Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared};
 
+use super::evaluator::{self, Evaluator};
 use super::failure;
 use super::rename::{Functions, Role, as_meant};
 use super::source::{SourceError, SourceText, Sources, UNCLOSED_COMMENT, unclosed_comment};
@@ -18,6 +19,7 @@ type Resolved = Result<Shared<Module>, Box<EvalAltResult>>;
 pub struct Resolver {
     host: Host,
     sources: Sources,
+    evaluator: Evaluator,
     loaded: RefCell<HashMap<PathBuf, Shared<Module>>>,
     /// What is being loaded, outermost first: a module among them is imported in a circle.
     loading: RefCell<Vec<PathBuf>>,
@@ -27,10 +29,11 @@ pub struct Resolver {
 
 impl Resolver {
     /// Makes the engine load modules with a resolver that remembers the texts in `sources`.
-    pub fn install(engine: &mut Engine, host: &Host, sources: &Sources) {
+    pub fn install(engine: &mut Engine, host: &Host, sources: &Sources, evaluator: Evaluator) {
         engine.set_module_resolver(Self {
             host: host.clone(),
             sources: sources.clone(),
+            evaluator,
             loaded: RefCell::default(),
             loading: RefCell::default(),
             count: Cell::new(0),
@@ -72,12 +75,13 @@ impl Resolver {
         // Also where it is imported in a block: a constant of its top level is one.
         let depth = std::mem::take(&mut global.scope_level);
         let mark = lexical.mark();
-        let module = unwind::or_panicked(|| Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &tree));
+        let module = unwind::or_panicked(|| evaluator::module(self.evaluator, engine, global, &tree));
         global.scope_level = depth;
         self.loading.borrow_mut().pop();
         let start = lexical.take_start(mark);
         let module = Shared::new(module.map_err(in_module)?);
-        if let Some(mut home) = start {
+        if let Some(start) = start {
+            let mut home = Rc::unwrap_or_clone(start);
             for (alias, imported) in module.iter_sub_modules() {
                 home.push_import(alias.to_string(), Shared::clone(imported));
             }

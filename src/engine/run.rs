@@ -2,21 +2,27 @@
 
 use std::rc::Rc;
 
-use rhai::{AST, Engine};
+use rhai::{AST, Dynamic, Engine};
 
+use super::evaluator::Evaluator;
 use super::failure::{Failure, sacred_definition, sacred_message};
 use super::limits;
 use super::resolver::Resolver;
 use super::source::{SourceText, Sources, UNCLOSED_COMMENT, unclosed_comment};
 use crate::builtins::{self, Host, unwind};
 use crate::host::outcome::{self, Outcome};
+use crate::sys::memory;
 use crate::sys::status::Status;
+
+/// Where a value has become too long, and there is no stop.
+const TOO_LONG: &str = "a value has become longer than the limit of 2 GiB";
 
 /// The interpreter of a run.
 pub struct Interpreter {
     engine: Engine,
     host: Host,
     sources: Sources,
+    evaluator: Evaluator,
 }
 
 /// A script that is ready to run.
@@ -30,17 +36,22 @@ impl Interpreter {
     /// An engine with everything that a script can call, for the thread that it is made in, which has a stack of
     /// [`limits::STACK`]. All its settings are here.
     #[must_use]
-    pub fn new(host: Host, sources: Sources) -> Self {
+    pub fn new(host: Host, sources: Sources, evaluator: Evaluator) -> Self {
         // Rhai's standard library without its file resolver.
         let mut engine = Engine::new();
         limits::set(&mut engine);
+        // It costs more than the copies that it saves.
+        engine.set_max_strings_interned(0);
         // The default deletes `try { import … } catch {}`, the full one calls functions while compiling.
         engine.set_optimization_level(rhai::OptimizationLevel::None);
-        Resolver::install(&mut engine, &host, &sources);
+        Resolver::install(&mut engine, &host, &sources, evaluator);
         let (progress, stack) = (host.clone(), limits::StackGuard::new());
-        engine.on_progress(move |_| (progress.checkpoint() || stack.is_exhausted()).then_some(rhai::Dynamic::UNIT));
+        engine.on_progress(move |_| {
+            let is_over = progress.checkpoint() || stack.is_exhausted();
+            if is_over { Some(Dynamic::UNIT) } else { memory::take_excess().then(|| TOO_LONG.into()) }
+        });
         builtins::register(&mut engine, &host);
-        Self { engine, host, sources }
+        Self { engine, host, sources, evaluator }
     }
 
     /// The engine.
@@ -59,6 +70,12 @@ impl Interpreter {
     #[must_use]
     pub fn sources(&self) -> &Sources {
         &self.sources
+    }
+
+    /// What evaluates the script; what a person types is walked.
+    #[must_use]
+    pub fn evaluator(&self) -> Evaluator {
+        if self.host.settings.interactive { Evaluator::Ast } else { self.evaluator }
     }
 
     /// Parses a script.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use rhai::{AST, Caches, Dynamic, EvalAltResult, GlobalRuntimeState, Module, Position, Scope, ScriptFuncDef, Token};
 
 use super::Interpreter;
+use super::evaluator::{self, Evaluator};
 use super::failure::{Context, Failure, Frame};
 use super::rename::{Functions, Role, as_meant};
 use super::run::Loaded;
@@ -165,8 +166,6 @@ impl<'a> Session<'a> {
         self.interpreter.host().lexical().with_results(places, || self.interpreter.parse(source))
     }
 
-    // The one way to evaluate with a runtime state of our own, deprecated for others.
-    #[allow(deprecated)]
     fn evaluate(&mut self, source: &SourceText, ast: &Rc<AST>) -> Result<Dynamic, Box<EvalAltResult>> {
         let (engine, lexical) = (self.interpreter.engine(), self.interpreter.host().lexical());
         if self.interpreter.host().settings.interactive {
@@ -178,25 +177,49 @@ impl<'a> Session<'a> {
         let tree = lexical.with_results(places, || {
             as_meant(engine, lexical, self.interpreter.sources(), source, ast, role, &self.known)
         })?;
-        if self.global.lib.is_empty() || !tree.shared_lib().is_empty() {
-            self.global.lib.push(tree.shared_lib().clone());
-            self.known.add(tree.shared_lib());
-        }
+        self.known.add(tree.shared_lib());
         self.global.source = tree.source().map(Into::into);
         (self.global.level, self.global.scope_level) = (0, 0);
+        let mark = lexical.mark();
+        let evaluated = match self.interpreter.evaluator() {
+            Evaluator::Vm => self.run(&tree),
+            Evaluator::Ast => self.walk(&tree),
+        };
+        if let Some(start) = lexical.take_start(mark) {
+            self.global.lib = start.lib.clone();
+        }
+        lexical.set_end(self.global.clone());
+        // Handlers may hold what is in it, and dropping a long chain of closures recurses.
+        std::mem::forget(tree);
+        evaluated.or_else(|error| match *error {
+            EvalAltResult::Return(value, _) => Ok(value),
+            _ => Err(error),
+        })
+    }
+
+    // The one way to walk a tree with a runtime state of our own, deprecated for others.
+    #[allow(deprecated)]
+    fn walk(&mut self, tree: &AST) -> Result<Dynamic, Box<EvalAltResult>> {
+        let (engine, lexical) = (self.interpreter.engine(), self.interpreter.host().lexical());
+        if self.global.lib.is_empty() || !tree.shared_lib().is_empty() {
+            self.global.lib.push(tree.shared_lib().clone());
+        }
         let functions = tree.iter_functions().map(|f| f.name.to_string());
-        lexical.add_to_home(functions.filter(|name| names::may_have_home(name)), self.global.clone());
+        lexical.add_to_home(functions.filter(|name| names::may_have_home(name)), Some(Rc::new(self.global.clone())));
         let mut caches = Caches::new();
         let result = unwind::or_panicked(|| {
             engine.eval_statements_raw(&mut self.global, &mut caches, &mut self.scope, tree.statements())
         });
-        lexical.set_end(self.global.clone());
         // Handlers may hold what is in them, and dropping a long chain of closures recurses.
-        std::mem::forget((caches, tree));
-        result.or_else(|error| match *error {
-            EvalAltResult::Return(value, _) => Ok(value),
-            _ => Err(error),
-        })
+        std::mem::forget(caches);
+        result
+    }
+
+    fn run(&mut self, tree: &AST) -> Result<Dynamic, Box<EvalAltResult>> {
+        let (engine, lexical) = (self.interpreter.engine(), self.interpreter.host().lexical());
+        let functions = tree.iter_functions().map(|f| f.name.to_string());
+        lexical.add_to_home(functions.filter(|name| names::may_have_home(name)), None);
+        unwind::or_panicked(|| evaluator::run(engine, &mut self.global, &mut self.scope, tree))
     }
 
     /// What has come of a text that nothing has stopped.

@@ -6,6 +6,7 @@ pub mod copy;
 pub mod descriptor;
 pub mod interrupts;
 pub mod lock;
+pub mod memory;
 pub mod process;
 pub mod program;
 pub mod quiet_write;

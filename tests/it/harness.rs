@@ -59,9 +59,13 @@ pub(crate) fn file(path: impl AsRef<OsStr>) -> Run {
 }
 
 impl Run {
-    /// `stagesh` without an argument.
+    /// `stagesh` without an argument but for the evaluator, if `STAGESH_TEST_ENGINE` names one.
     pub(crate) fn new() -> Self {
-        Self { words: vec![stagesh().into()], stdin: Vec::new(), directory: None, env: Vec::new() }
+        let mut words = vec![stagesh().into()];
+        if let Some(engine) = std::env::var_os("STAGESH_TEST_ENGINE") {
+            words.extend(["--engine".into(), engine]);
+        }
+        Self { words, stdin: Vec::new(), directory: None, env: Vec::new() }
     }
 
     /// An argument after those given so far.

@@ -15,6 +15,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("signal_hook", &["sys"]),
     ("nix", &["sys"]),
     ("rustix", &["sys"]),
+    ("stagesh_alloc", &["sys"]),
     ("stagesh_spawn", &["sys"]),
     ("tempfile", &["sys", "host"]),
     ("globset", &["builtins"]),
