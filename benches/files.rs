@@ -1,22 +1,18 @@
 //! What `fs::copy`, `fs::remove_all`, `fs::read` and `fs::write` cost beside cp, rm and cat: a tree of 20,000 files, and a file
 //! of 1 GiB, in seconds.
 //!
-//! `cargo bench --bench files` runs it, in `$TMPDIR`. The contenders run in turn, so that a change of the machine's speed meets all.
+//! `cargo bench --bench files` runs it, in `$TMPDIR`; `STAGESH_BENCH_RUNS` changes the number of pairs (2).
 
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Instant;
+mod support;
 
-const STAGESH: &str = env!("CARGO_BIN_EXE_stagesh");
-
-/// Rounds; the median of them is printed.
-const ROUNDS: usize = 5;
+use support::{STAGESH, cold_pairs, heading, measure, row, runs, words};
 
 /// Two programs that do the same, and what is run before each, and not timed.
 struct Pair {
     what: &'static str,
+    beside: &'static str,
     before: &'static str,
     script: &'static str,
     shell: &'static str,
@@ -25,76 +21,64 @@ struct Pair {
 /// The tree is `tree`, the file is `large`.
 const PAIRS: [Pair; 5] = [
     Pair {
-        what: "fs::copy, cp -a",
+        what: "fs::copy of a tree",
+        beside: "cp -a",
         before: "rm -rf copy",
         script: "fs::copy(\"tree\", \"copy\");",
         shell: "cp -a tree copy",
     },
     Pair {
-        what: "fs::remove_all, rm -rf",
+        what: "fs::remove_all",
+        beside: "rm -rf",
         before: "rm -rf copy; cp -a tree copy",
         script: "fs::remove_all(\"copy\");",
         shell: "rm -rf copy",
     },
     Pair {
-        what: "fs::read, cat",
+        what: "fs::read",
+        beside: "cat",
         before: "true",
         script: "fs::read(\"large\");",
         // Into a pipe: cat has nothing to do for what goes into /dev/null.
         shell: "cat large | wc -c",
     },
     Pair {
-        what: "fs::read, fs::write; cat",
+        what: "fs::read_bytes, fs::write",
+        beside: "cat",
         before: "rm -f copy",
         script: "fs::write(\"copy\", fs::read_bytes(\"large\"));",
         shell: "cat large > copy",
     },
     Pair {
-        what: "fs::copy, cp of the file",
+        what: "fs::copy of the file",
+        beside: "cp",
         before: "rm -f copy",
         script: "fs::copy(\"large\", \"copy\");",
         shell: "cp large copy",
     },
 ];
 
-fn shell(place: &Path, text: &str) {
-    let status = Command::new("sh").args(["-c", text]).current_dir(place).stdout(Stdio::null()).status();
-    assert!(status.is_ok_and(|status| status.success()), "{text}");
-}
-
-/// Seconds of one run.
-fn once(place: &Path, words: &[&str]) -> f64 {
-    let start = Instant::now();
-    let status = Command::new(words[0]).args(&words[1..]).current_dir(place).stdout(Stdio::null()).status();
-    assert!(status.is_ok_and(|status| status.success()), "{words:?}");
-    start.elapsed().as_secs_f64()
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+fn shell(text: &str) {
+    measure(&words(&["/bin/sh", "-c", text]));
 }
 
 fn main() {
+    if support::has_measured() {
+        return;
+    }
     let place = tempfile::tempdir().expect("there is room for a temporary directory");
-    let place = place.path();
-    shell(
-        place,
-        "for d in $(seq 200); do mkdir -p tree/$d; for f in $(seq 100); do echo $d $f > tree/$d/$f; done; done",
-    );
-    shell(place, "yes 'a line of a log that is neither short nor long' | head -c 1073741824 > large");
-    println!("{:<28} {:>9} {:>9} {:>6}", "what", "stagesh", "other", "ratio");
+    std::env::set_current_dir(place.path()).expect("it is a directory");
+    shell("for d in $(seq 200); do mkdir -p tree/$d; for f in $(seq 100); do echo $d $f > tree/$d/$f; done; done");
+    shell("yes 'a line of a log that is neither short nor long' | head -c 1073741824 > large");
+    heading("Files: a tree of 20,000 files, and a file of 1 GiB; seconds, the whole run.");
     for pair in PAIRS {
-        let (mut own, mut others, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
-            shell(place, pair.before);
-            let one = once(place, &[STAGESH, "-e", pair.script]);
-            shell(place, pair.before);
-            let other = once(place, &["sh", "-c", pair.shell]);
-            own.push(one);
-            others.push(other);
-            ratios.push(one / other);
-        }
-        println!("{:<28} {:>9.3} {:>9.3} {:>6.2}", pair.what, median(own), median(others), median(ratios));
+        let once = |program: &[&str]| {
+            shell(pair.before);
+            [measure(&words(program)).wall]
+        };
+        let (own, other) = ([STAGESH, "-e", pair.script], ["/bin/sh", "-c", pair.shell]);
+        // They take long, and what they read has just been written.
+        let [measured] = cold_pairs(runs(2), || once(&own), || once(&other));
+        row(pair.what, pair.beside, &measured, None);
     }
 }

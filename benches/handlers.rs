@@ -1,16 +1,13 @@
-//! What a handler costs: registering and running each of many, in nanoseconds, beside a plain call of the
-//! same function. A cost that grows with their number would show from row to row.
+//! What a handler costs: registering and running each of many, beside Python; how that grows with their number; and the
+//! memory of one.
 //!
-//! `cargo bench --bench handlers` runs it.
+//! `cargo bench --bench handlers` runs it; `STAGESH_BENCH_RUNS` changes the number of pairs (9).
 
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::process::{Command, Stdio};
+mod support;
 
-const STAGESH: &str = env!("CARGO_BIN_EXE_stagesh");
-
-/// Runs of each row; the best of them is printed, as the least disturbed.
-const RUNS: usize = 5;
+use support::{STAGESH, figures, heading, measure, median, missing, pairs, peer, row, runs, words};
 
 /// Prints the seconds that `n` calls, registrations and handlers take.
 const SCRIPT: &str = r"
@@ -47,24 +44,63 @@ def begin():
 atexit.register(begin)
 ";
 
-/// Nanoseconds for each call, registration and handler; `None` if the program is not installed.
-fn once(words: &[&str], count: u32) -> Option<[f64; 3]> {
-    let output = Command::new(words[0]).args(&words[1..]).arg(count.to_string()).stdin(Stdio::null()).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let seconds: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    let [calls, registered, run] = seconds.as_slice() else { panic!("it printed {text:?}") };
-    Some([calls, registered, run].map(|seconds| seconds * 1e9 / f64::from(count)))
+/// The numbers of handlers whose times are compared: by so much they may grow.
+const FEW: u32 = 100_000;
+const MANY: u32 = 1_000_000;
+const GROWTH: f64 = 12.0;
+
+/// Handlers whose memory is measured.
+const HELD: u32 = 200_000;
+
+/// Kinds of handlers, what registers one, and the bytes that it may take.
+const KINDS: [(&str, &str, u32); 3] = [
+    ("a named function", "atexit(f)", 64),
+    ("a closure that captures nothing", "atexit(|| f())", 160),
+    ("a closure with its turn of the loop", "atexit(|| i)", 160),
+];
+
+/// Seconds for the calls, the registrations and the handlers.
+fn once(program: &[&str], count: u32) -> [f64; 3] {
+    let run = measure(&words(&[program, &[&count.to_string()]].concat()));
+    let seconds: Vec<f64> = run.output.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let &[calls, registered, run] = seconds.as_slice() else { panic!("it printed {:?}", run.output) };
+    [calls, registered, run]
+}
+
+/// Bytes for each handler that is registered so: the peak with them, less the peak without.
+fn memory(register: &str) -> f64 {
+    let script = format!("fn f() {{ }} for i in 0..parse_int(args()[0]) {{ {register}; }} exit_now(0);");
+    let peak = |count: u32| measure(&words(&[STAGESH, "-e", &script, &count.to_string()])).peak;
+    (peak(HELD) - peak(0)) * 1024.0 / f64::from(HELD)
 }
 
 fn main() {
-    println!("{:<10} {:>9} {:>10} {:>14} {:>10}", "program", "handlers", "call ns", "registering ns", "running ns");
-    for count in [10_000, 100_000, 1_000_000] {
-        for words in [&[STAGESH, "-e", SCRIPT][..], &["python3", "-c", PYTHON]] {
-            let runs: Vec<[f64; 3]> = (0..RUNS).filter_map(|_| once(words, count)).collect();
-            let best = |column: usize| runs.iter().map(|run| run[column]).min_by(f64::total_cmp);
-            let (Some(call), Some(registering), Some(running)) = (best(0), best(1), best(2)) else { continue };
-            let name = if words[0] == STAGESH { "stagesh" } else { words[0] };
-            println!("{name:<10} {count:>9} {call:>10.0} {registering:>14.0} {running:>10.0}");
+    if support::has_measured() {
+        return;
+    }
+    let own = [STAGESH, "-e", SCRIPT];
+    let runs = runs(9);
+    heading("Handlers: what the script itself measures.");
+    let rows = [("a plain call", None), ("registering", Some(2.0)), ("running", Some(2.0))];
+    let rows = rows.map(|(what, target)| (format!("{what}, each of {FEW}, ns"), target));
+    if let Some(python) = peer("python3") {
+        let each = |seconds: [f64; 3]| seconds.map(|seconds| seconds * 1e9 / f64::from(FEW));
+        let measured = pairs(runs, || each(once(&own, FEW)), || each(once(&[&python, "-c", PYTHON], FEW)));
+        for ((what, target), pairs) in rows.iter().zip(&measured) {
+            row(what, "python3", pairs, *target);
         }
+    } else {
+        rows.iter().for_each(|(what, _)| missing(what, "python3"));
+    }
+    let both = |count| {
+        let [_, registering, running] = once(&own, count);
+        [(registering + running) * 1e3]
+    };
+    let [growth] = pairs(runs.div_ceil(2), || both(MANY), || both(FEW));
+    row(&format!("registering and running {MANY}, ms"), &format!("stagesh, {FEW}"), &growth, Some(GROWTH));
+    for (kind, register, most) in KINDS {
+        let each: Vec<f64> = (0..runs).map(|_| memory(register)).collect();
+        let (each, most) = (median(&each), f64::from(most));
+        figures(&format!("{kind}, bytes"), "the most it may take", runs, [each, most, each / most], Some(1.0));
     }
 }

@@ -3,26 +3,27 @@
 //!
 //! `cargo bench` runs it; `STAGESH_BENCH_RUNS` changes the number of runs of each row (50).
 
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod support;
 
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::process::Child;
 use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, poll};
 use pty_process::blocking::{Command, Pty, open};
+use support::{Guarded, STAGESH, median, missing, peer, quantile, runs};
 
 /// Milliseconds that an answer may take.
 const PATIENCE: u16 = 10_000;
 
-const STAGESH: &str = env!("CARGO_BIN_EXE_stagesh");
-
 /// A program at a terminal of its own.
 struct Session {
+    /// Killed before its terminal is closed.
+    _child: Guarded,
     pty: Pty,
-    child: Child,
     screen: Vec<u8>,
 }
 
@@ -33,8 +34,8 @@ impl Session {
         let command = Command::new(words[0]).args(&words[1..]).env("TERM", "xterm").env("PS1", "$ ");
         let command = command.env("XDG_STATE_HOME", state).env("HOME", state);
         let start = Instant::now();
-        let child = command.spawn(inside).ok()?;
-        let mut session = Self { pty, child, screen: Vec::new() };
+        let child = Guarded(command.spawn(inside).ok()?);
+        let mut session = Self { _child: child, pty, screen: Vec::new() };
         // The cursor may be put where it is already.
         session.read_until(|screen| screen.trim_end_matches('\r').ends_with(prompt));
         Some((session, milliseconds(start)))
@@ -60,14 +61,6 @@ impl Session {
     }
 }
 
-impl Drop for Session {
-    fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn milliseconds(start: Instant) -> f64 {
     start.elapsed().as_secs_f64() * 1000.0
 }
@@ -86,16 +79,18 @@ fn without_colour(text: &str) -> String {
     plain
 }
 
-fn row(what: &str, program: &str, mut times: Vec<f64>) {
-    times.sort_by(f64::total_cmp);
-    let Some(last) = times.len().checked_sub(1) else { return };
-    let (median, p99) = (times[last / 2], times[last * 99 / 100]);
-    println!("{what:<44} {program:<8} {:>5} {median:>10.3} {p99:>10.3}", times.len());
+fn row(what: &str, program: &str, times: &[f64]) {
+    let (count, median, p99) = (times.len(), median(times), quantile(times, 0.99));
+    println!("{what:<62} {program:<8} {count:>5} {median:>10.3} {p99:>10.3}");
 }
 
 fn main() {
-    let runs = std::env::var("STAGESH_BENCH_RUNS").ok().and_then(|n| n.parse().ok()).unwrap_or(50_usize);
-    let place = std::env::temp_dir().join(format!("stagesh-bench-{}", std::process::id()));
+    if support::has_measured() {
+        return;
+    }
+    let runs = runs(50);
+    let place = tempfile::tempdir().expect("there is room for a temporary directory");
+    let place = place.path();
     let (empty, full) = (place.join("empty"), place.join("full"));
     std::fs::create_dir_all(full.join("stagesh")).expect("there is room");
     std::fs::create_dir_all(&empty).expect("there is room");
@@ -106,25 +101,30 @@ fn main() {
     std::fs::write(&script, variables).expect("there is room");
     let script = script.to_str().expect("the temporary directory is text");
 
-    println!("{:<44} {:<8} {:>5} {:>10} {:>10}", "what", "program", "runs", "median ms", "p99 ms");
-    let quiet: &[&str] = &[STAGESH, "-q"];
-    let python: &[&str] = &["python3", "-q"];
+    println!("\nThe REPL: at a terminal of its own.");
+    println!("{:<62} {:<8} {:>5} {:>10} {:>10}", "what", "program", "runs", "median ms", "p99 ms");
+    let (python, node, bash) = (peer("python3"), peer("node"), peer("bash"));
+    let own = Some(STAGESH);
     let contenders = [
-        ("the prompt", "stagesh", quiet, &empty, "> "),
-        ("the prompt, 100,000 lines of history", "stagesh", quiet, &full, "> "),
-        ("the prompt", "python3", python, &empty, ">>> "),
-        ("the prompt", "node", &["node"], &empty, "> "),
-        ("the prompt", "bash", &["bash", "--norc"], &empty, "$ "),
+        ("the prompt", "stagesh", own, "-q", &empty, "> "),
+        ("the prompt, 100,000 lines of history", "stagesh", own, "-q", &full, "> "),
+        ("the prompt", "python3", python.as_deref(), "-q", &empty, ">>> "),
+        ("the prompt", "node", node.as_deref(), "-i", &empty, "> "),
+        ("the prompt", "bash", bash.as_deref(), "--norc", &empty, "$ "),
     ];
     let mut times: Vec<Vec<f64>> = contenders.iter().map(|_| Vec::new()).collect();
     // In turn, so that a change of the machine's speed meets all of them.
     for _ in 0..runs {
-        for ((_, _, words, state, prompt), times) in contenders.iter().zip(&mut times) {
-            times.extend(Session::start(words, state, prompt).map(|(_, took)| took));
+        for ((_, _, program, option, state, prompt), times) in contenders.iter().zip(&mut times) {
+            let session = program.and_then(|program| Session::start(&[program, option], state, prompt));
+            times.extend(session.map(|(_, took)| took));
         }
     }
-    for ((what, program, ..), times) in contenders.iter().zip(times) {
-        row(what, program, times);
+    for ((what, name, program, ..), times) in contenders.iter().zip(times) {
+        match program {
+            Some(_) => row(what, name, &times),
+            None => missing(what, name),
+        }
     }
 
     for (load, words, state) in [
@@ -134,7 +134,7 @@ fn main() {
         let Some((mut session, _)) = Session::start(&words, state, "> ") else { continue };
         // Whatever is read at the first key, or the first Tab.
         let first = session.press("q", "q");
-        row(&format!("the echo of the first key{load}"), "stagesh", vec![first]);
+        row(&format!("the echo of the first key{load}"), "stagesh", &[first]);
         session.press("\x15", "> ");
         let keys: Vec<f64> = (0..runs.div_ceil(10) * 40)
             .map(|n| {
@@ -146,8 +146,8 @@ fn main() {
                 took
             })
             .collect();
-        row(&format!("the echo of a key{load}"), "stagesh", keys);
-        let tabs = (0..runs)
+        row(&format!("the echo of a key{load}"), "stagesh", &keys);
+        let tabs: Vec<f64> = (0..runs)
             .map(|_| {
                 session.press("ate", "ate");
                 let took = session.press("\t", "xit");
@@ -155,7 +155,6 @@ fn main() {
                 took
             })
             .collect();
-        row(&format!("a completion{load}"), "stagesh", tabs);
+        row(&format!("a completion{load}"), "stagesh", &tabs);
     }
-    std::fs::remove_dir_all(&place).expect("it is ours");
 }

@@ -1,81 +1,58 @@
-//! What a command costs: a program that does nothing, started and waited for a thousand times, in microseconds each,
-//! beside dash, bash and Python; and the same with a host that holds a gigabyte.
+//! What a command costs: a program that does nothing, started and waited for a thousand times, in microseconds each, beside
+//! dash, bash and Python; and the same with a host that holds ten megabytes or a gigabyte.
 //!
-//! `cargo bench --bench spawn` runs it. The contenders run in turn, so that a change of the machine's speed meets all.
+//! `cargo bench --bench spawn` runs it; `STAGESH_BENCH_RUNS` changes the number of pairs (5).
 
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::process::{Command, Stdio};
-use std::time::Instant;
+mod support;
 
-const STAGESH: &str = env!("CARGO_BIN_EXE_stagesh");
+use support::{STAGESH, heading, measure, missing, pairs, peer, row, runs, words};
 
-/// The same with much memory; it tells itself what its commands took.
-const HELD: &str = "let held = blob(1 << 30, 1); let start = timestamp();
-    for i in 0..COUNT { run([\"/usr/bin/true\"]); } print(start.elapsed);";
-
-/// Rounds; the median of them is printed.
-const ROUNDS: usize = 11;
-
-/// Commands in each.
+/// Commands of each run.
 const COMMANDS: u32 = 1000;
 
-/// A program that starts so many commands, and the time that each round has taken in seconds.
-struct Contender {
-    name: &'static str,
-    words: Vec<String>,
-    times: Vec<f64>,
-}
+/// What does it in a loop of stagesh; how many bytes it holds meanwhile; beside what; the target. Each shell has a `true` of
+/// its own, and is given the path.
+const ROWS: [(&str, &str, u32, &str, Option<f64>); 8] = [
+    ("run([\"true\"])", "run([\"true\"])", 0, "dash", Some(1.05)),
+    ("run([\"true\"]), 10 MiB held", "run([\"true\"])", 10 << 20, "dash", Some(1.05)),
+    ("run([\"true\"]), 1 GiB held", "run([\"true\"])", 1 << 30, "dash", Some(1.05)),
+    ("run, by its path", "run([\"TRUE\"])", 0, "dash", None),
+    ("capture", "capture([\"TRUE\"])", 0, "dash", None),
+    ("start, wait", "start([\"TRUE\"]).wait()", 0, "dash", None),
+    ("run, by its path", "run([\"TRUE\"])", 0, "bash", None),
+    ("run, by its path", "run([\"TRUE\"])", 0, "python3", None),
+];
 
-fn contenders() -> Vec<Contender> {
-    let of = |name, words: &[&str]| Contender {
-        name,
-        words: words.iter().map(|word| word.replace("COUNT", &COMMANDS.to_string())).collect(),
-        times: Vec::new(),
-    };
-    let shell = "i=0; while [ $i -lt COUNT ]; do /usr/bin/true; i=$((i + 1)); done";
-    vec![
-        of("stagesh run", &[STAGESH, "-e", "for i in 0..COUNT { run([\"/usr/bin/true\"]); }"]),
-        of("dash", &["dash", "-c", shell]),
-        of("bash", &["bash", "-c", shell]),
-        of(
-            "python3 subprocess.run",
-            &["python3", "-c", "import subprocess\nfor i in range(COUNT): subprocess.run(['/usr/bin/true'])"],
-        ),
-        of("stagesh run, by PATH", &[STAGESH, "-e", "for i in 0..COUNT { run([\"true\"]); }"]),
-        of("stagesh capture", &[STAGESH, "-e", "for i in 0..COUNT { capture([\"/usr/bin/true\"]); }"]),
-        of("stagesh start, wait", &[STAGESH, "-e", "for i in 0..COUNT { start([\"/usr/bin/true\"]).wait(); }"]),
-        of("stagesh run, 1 GiB held", &[STAGESH, "-e", HELD]),
-    ]
-}
-
-/// Seconds of one run, or those that it prints; `None` if the program is not installed.
-fn once(words: &[String]) -> Option<f64> {
-    let start = Instant::now();
-    let output = Command::new(&words[0]).args(&words[1..]).stdin(Stdio::null()).output().ok()?;
-    let took = start.elapsed().as_secs_f64();
-    let told = String::from_utf8_lossy(&output.stdout).trim().parse().ok();
-    output.status.success().then(|| told.unwrap_or(took))
+/// Microseconds for each command: of the whole run, or what the program itself has measured and prints.
+fn each(words: &[String]) -> [f64; 1] {
+    let run = measure(words);
+    let told: Option<f64> = run.output.trim().parse().ok();
+    [told.unwrap_or(run.wall) * 1e6 / f64::from(COMMANDS)]
 }
 
 fn main() {
-    let mut contenders = contenders();
-    for _ in 0..ROUNDS {
-        for contender in &mut contenders {
-            contender.times.extend(once(&contender.words));
-        }
+    if support::has_measured() {
+        return;
     }
-    let median = |times: &[f64]| {
-        let mut sorted = times.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        sorted.get(sorted.len() / 2).copied()
-    };
-    let dash = median(&contenders[1].times);
-    println!("{:<26} {:>12} {:>8}", "program", "µs each", "/ dash");
-    for contender in &contenders {
-        let Some(time) = median(&contender.times) else { continue };
-        let each = time * 1e6 / f64::from(COMMANDS);
-        let ratio = dash.map_or_else(String::new, |dash| format!("{:.2}", time / dash));
-        println!("{:<26} {each:>12.1} {ratio:>8}", contender.name);
+    let nothing = peer("true").expect("every system has `true`");
+    let shell = format!("i=0; while [ $i -lt {COMMANDS} ]; do {nothing}; i=$((i + 1)); done");
+    let python = format!("import subprocess\nfor i in range({COMMANDS}): subprocess.run(['{nothing}'])");
+    heading("Commands: a thousand that do nothing, the whole run; for each, µs.");
+    for (what, call, held, beside, target) in ROWS {
+        let Some(program) = peer(beside) else {
+            missing(what, beside);
+            continue;
+        };
+        let mut script = format!("for i in 0..{COMMANDS} {{ {}; }}", call.replace("TRUE", &nothing));
+        if held > 0 {
+            // What fills the memory is not counted.
+            script = format!("let held = blob({held}, 1); let start = timestamp(); {script} print(start.elapsed);");
+        }
+        let own = words(&[STAGESH, "-e", &script]);
+        let other = words(&[&program, "-c", if beside == "python3" { &python } else { &shell }]);
+        let [measured] = pairs(runs(5), || each(&own), || each(&other));
+        row(what, beside, &measured, target);
     }
 }
