@@ -1,73 +1,178 @@
-//! `sort`, `order`, `dedup` with a function: Rhai's own lose what it raises.
+//! What is done to an array with a function. Rhai's own `sort`, `order` and `dedup` lose what the function raises, and all of
+//! them look for the function at each element.
 
 use std::cmp::Ordering;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncRegistration, NativeCallContext};
 
-use super::args;
 use super::error::Error;
+use super::lexical::Lexical;
+use super::repeated::Repeated;
 use super::unwind::or_panicked;
+use super::{Outcome, args};
 
 type Raised = Box<EvalAltResult>;
 
 /// Registers the room.
-pub fn register(engine: &mut Engine) {
+pub fn register(engine: &mut Engine, lexical: &Rc<Lexical>) {
+    let mut room = Functions { engine, lexical };
+    room.reading("map", |function, array| {
+        let results: Result<Array, Raised> =
+            elements(array).map(|(index, item)| function.element(item, index)).collect();
+        results.map(Dynamic::from)
+    });
+    room.reading("filter", |function, array| {
+        let mut chosen = Array::new();
+        for (index, item) in elements(array) {
+            if holds(&function.element(item, index)?) {
+                chosen.push(item.clone());
+            }
+        }
+        Ok(chosen.into())
+    });
+    room.reading("some", |function, array| {
+        for (index, item) in elements(array) {
+            if holds(&function.element(item, index)?) {
+                return Ok(true.into());
+            }
+        }
+        Ok(false.into())
+    });
+    room.reading("all", |function, array| {
+        for (index, item) in elements(array) {
+            if !holds(&function.element(item, index)?) {
+                return Ok(false.into());
+            }
+        }
+        Ok(true.into())
+    });
+    room.reading("find", |function, array| {
+        for (index, item) in elements(array) {
+            if holds(&function.element(item, index)?) {
+                return Ok(item.clone());
+            }
+        }
+        Ok(Dynamic::UNIT)
+    });
+    room.reading("find_map", |function, array| {
+        for (index, item) in elements(array) {
+            let found = function.element(item, index)?;
+            if !found.is_unit() {
+                return Ok(found);
+            }
+        }
+        Ok(Dynamic::UNIT)
+    });
+    room.folding("reduce", |function, array, first| {
+        elements(array).try_fold(first, |result, (index, item)| function.fold(result, item, index))
+    });
+    room.folding("reduce_rev", |function, array, first| {
+        elements(array).rev().try_fold(first, |result, (index, item)| function.fold(result, item, index))
+    });
+    room.writing("for_each", |function, array| {
+        elements(array).try_for_each(|(index, item)| function.visit(item, index).map(drop))?;
+        Ok(Dynamic::UNIT)
+    });
     for verb in ["sort", "sort_by"] {
-        engine.register_fn(verb, move |context: NativeCallContext<'_>, array: &mut Array, comparer: FnPtr| {
-            *array = sorted(verb, &context, array, &comparer)?;
-            Ok::<_, Raised>(())
+        room.writing(verb, move |function, array| {
+            *array = sorted(verb, function, array)?;
+            Ok(Dynamic::UNIT)
         });
     }
     for verb in ["order", "order_by"] {
-        engine.register_fn(verb, move |context: NativeCallContext<'_>, array: &mut Array, comparer: FnPtr| {
-            sorted(verb, &context, array, &comparer)
-        });
+        room.reading(verb, move |function, array| sorted(verb, function, array).map(Dynamic::from));
     }
-    engine.register_fn("dedup", |context: NativeCallContext<'_>, array: &mut Array, comparer: FnPtr| {
+    room.writing("dedup", |function, array| {
         let mut kept = Array::new();
         for item in array.iter() {
-            let is_same = match kept.last() {
-                Some(last) => is_true("dedup", &context, &ask(&context, &comparer, last, item)?)?,
-                None => false,
-            };
-            if !is_same {
-                kept.push(item.clone());
+            if let Some(last) = kept.last() {
+                let answer = function.call([last.clone(), item.clone()])?;
+                if is_true("dedup", function, &answer)? {
+                    continue;
+                }
             }
+            kept.push(item.clone());
         }
         *array = kept;
-        Ok::<_, Raised>(())
+        Ok(Dynamic::UNIT)
     });
 }
 
-fn ask(context: &NativeCallContext<'_>, function: &FnPtr, a: &Dynamic, b: &Dynamic) -> Result<Dynamic, Raised> {
-    function.call_raw(context, None, [a.clone(), b.clone()])
+/// Where builtins on an array and a function are registered.
+struct Functions<'a> {
+    engine: &'a mut Engine,
+    lexical: &'a Rc<Lexical>,
 }
 
-fn is_true(verb: &'static str, context: &NativeCallContext<'_>, answer: &Dynamic) -> Result<bool, Raised> {
-    answer.as_bool().map_err(|_| wrong_answer(verb, "a bool", context, answer))
+impl Functions<'_> {
+    /// One that leaves the array as it is.
+    fn reading(&mut self, verb: &'static str, body: impl Fn(&mut Repeated<'_>, &mut Array) -> Outcome + 'static) {
+        self.add(verb, true, body);
+    }
+
+    /// One that changes it, and cannot be called on a constant.
+    fn writing(&mut self, verb: &'static str, body: impl Fn(&mut Repeated<'_>, &mut Array) -> Outcome + 'static) {
+        self.add(verb, false, body);
+    }
+
+    fn add(
+        &mut self,
+        verb: &'static str,
+        is_pure: bool,
+        body: impl Fn(&mut Repeated<'_>, &mut Array) -> Outcome + 'static,
+    ) {
+        let lexical = Rc::clone(self.lexical);
+        let call = move |context: NativeCallContext<'_>, array: &mut Array, function: FnPtr| {
+            body(&mut Repeated::new(verb, &lexical, &context, &function), array)
+        };
+        FuncRegistration::new(verb).with_purity(is_pure).register_into_engine(self.engine, call);
+    }
+
+    /// One that leaves the array as it is, and has a first result or none.
+    fn folding(
+        &mut self,
+        verb: &'static str,
+        body: impl Fn(&mut Repeated<'_>, &mut Array, Dynamic) -> Outcome + Copy + 'static,
+    ) {
+        self.reading(verb, move |function, array| body(function, array, Dynamic::UNIT));
+        let lexical = Rc::clone(self.lexical);
+        let call = move |context: NativeCallContext<'_>, array: &mut Array, function: FnPtr, first: Dynamic| {
+            body(&mut Repeated::new(verb, &lexical, &context, &function), array, first)
+        };
+        self.engine.register_fn(verb, call);
+    }
 }
 
-fn wrong_answer(verb: &'static str, expected: &str, context: &NativeCallContext<'_>, answer: &Dynamic) -> Raised {
+fn elements(array: &mut Array) -> impl DoubleEndedIterator<Item = (usize, &mut Dynamic)> {
+    array.iter_mut().enumerate()
+}
+
+/// What is no bool is false, as in Rhai's own.
+fn holds(answer: &Dynamic) -> bool {
+    answer.as_bool().unwrap_or(false)
+}
+
+fn is_true(verb: &'static str, function: &Repeated<'_>, answer: &Dynamic) -> Result<bool, Raised> {
+    answer.as_bool().map_err(|_| wrong_answer(verb, "a bool", function, answer))
+}
+
+fn wrong_answer(verb: &'static str, expected: &str, function: &Repeated<'_>, answer: &Dynamic) -> Raised {
     let expected = format!("a function that gives {expected}");
-    let given = format!("one that gives {}", args::describe(context.engine(), answer));
+    let given = format!("one that gives {}", args::describe(function.engine(), answer));
     Error::Argument { verb, expected, given }.into()
 }
 
 /// The elements in the order that a function gives: a negative number or `true` where the first comes before the
 /// second.
-fn sorted(
-    verb: &'static str,
-    context: &NativeCallContext<'_>,
-    array: &Array,
-    comparer: &FnPtr,
-) -> Result<Array, Raised> {
-    let compare = |a: &Dynamic, b: &Dynamic| {
-        let answer = or_panicked(|| ask(context, comparer, a, b))?;
+fn sorted(verb: &'static str, function: &mut Repeated<'_>, array: &Array) -> Result<Array, Raised> {
+    let mut compare = |a: &Dynamic, b: &Dynamic| {
+        let answer = or_panicked(|| function.call([a.clone(), b.clone()]))?;
         match (answer.as_int(), answer.as_bool()) {
             (Ok(number), _) => Ok(number.cmp(&0)),
             (_, Ok(before)) => Ok(if before { Ordering::Less } else { Ordering::Greater }),
-            _ => Err(wrong_answer(verb, "an integer or a bool", context, &answer)),
+            _ => Err(wrong_answer(verb, "an integer or a bool", function, &answer)),
         }
     };
     let mut failed = None;

@@ -18,6 +18,7 @@ use rhai::{
 use super::callback;
 use super::exit::Handler;
 use super::locals::Locals;
+use super::repeated::Compiled;
 use super::{caught, names};
 
 /// What a closure calls the variable of a loop around it, as it is in that turn. No script can write such a name.
@@ -91,6 +92,8 @@ pub struct Lexical {
     imports: RefCell<HashMap<String, usize>>,
     /// The sources of an interactive session: they are one text.
     session: RefCell<HashSet<String>>,
+    /// What was compiled for the VM.
+    pub compiled: Compiled,
     /// The variables of functions, for whoever asks after one has failed.
     pub locals: Locals,
 }

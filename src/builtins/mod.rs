@@ -28,6 +28,7 @@ pub mod output;
 pub mod path;
 pub mod process;
 pub mod record;
+pub mod repeated;
 pub mod retry;
 pub mod scope;
 pub mod script_options;
@@ -135,7 +136,7 @@ pub type Outcome = Result<Dynamic, Box<EvalAltResult>>;
 pub fn register(engine: &mut Engine, host: &Host) {
     lexical::register(engine, host.lexical());
     caught::register(engine);
-    arrays::register(engine);
+    arrays::register(engine, host.lexical());
     sizes::register(engine);
     record::register(engine);
     let mut room = Room { engine, host, modules: BTreeMap::new() };

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use rhai::grain::{Compiler, Vm};
+use rhai::grain::{Compiler, SharedProgram, Vm};
 use rhai::{
     AST, ASTNode, Dynamic, Engine, EvalAltResult, Expr, GlobalRuntimeState, Module, Scope, ScriptFuncDef, Shared, Stmt,
 };
 
-use crate::builtins::lexical::{is_marked, of_caught, of_turn};
+use crate::builtins::lexical::{Lexical, is_marked, of_caught, of_turn};
 use crate::builtins::names;
 
 /// Which of the two.
@@ -26,36 +26,47 @@ type Evaluated<T> = Result<T, Box<EvalAltResult>>;
 /// to the walker.
 pub(super) fn run(
     engine: &Engine,
+    lexical: &Lexical,
     global: &mut GlobalRuntimeState,
     scope: &mut Scope<'_>,
     tree: &AST,
 ) -> Evaluated<Dynamic> {
     let walked = walked(tree);
     let program = if walked.is_empty() {
-        Compiler::new().compile(tree)
+        compile(lexical, tree)
     } else {
         let is_walked = |name: &str| walked.contains(name);
         global.lib.push(tree.clone_functions_only_filtered(|_, _, _, name, _| is_walked(name)).shared_lib().clone());
         let mut rest = AST::clone(tree);
         rest.retain_functions(|_, _, name, _| !is_walked(name));
-        Compiler::new().compile(&rest)
+        compile(lexical, &rest)
     };
     let mut vm = Vm::with_global_state(engine, global.clone());
-    let result = vm.eval_with_callbacks(scope, &program.into_shared());
+    let result = vm.eval_with_callbacks(scope, &program);
     *global = vm.into_global_state();
     result
+}
+
+fn compile(lexical: &Lexical, tree: &AST) -> SharedProgram {
+    let program = Compiler::new().compile(tree).into_shared();
+    // The VM leaves no trace of a function that it does not take.
+    if program.num_functions() == tree.iter_functions().count() {
+        lexical.compiled.add(&program, tree.iter_functions().map(|function| (function.name, function.params.len())));
+    }
+    program
 }
 
 /// Evaluates the text of a module.
 pub(super) fn module(
     evaluator: Evaluator,
     engine: &Engine,
+    lexical: &Lexical,
     global: &mut GlobalRuntimeState,
     tree: &Rc<AST>,
 ) -> Evaluated<Module> {
     match evaluator {
         Evaluator::Vm if walked(tree).is_empty() => {
-            Module::eval_grain_as_new_raw(engine, &mut Scope::new(), global, Compiler::new().compile(tree))
+            Module::eval_grain_as_new_raw(engine, &mut Scope::new(), global, compile(lexical, tree))
         }
         _ => Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, tree),
     }

@@ -75,7 +75,7 @@ impl Resolver {
         // Also where it is imported in a block: a constant of its top level is one.
         let depth = std::mem::take(&mut global.scope_level);
         let mark = lexical.mark();
-        let module = unwind::or_panicked(|| evaluator::module(self.evaluator, engine, global, &tree));
+        let module = unwind::or_panicked(|| evaluator::module(self.evaluator, engine, lexical, global, &tree));
         global.scope_level = depth;
         self.loading.borrow_mut().pop();
         let start = lexical.take_start(mark);

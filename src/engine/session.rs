@@ -219,7 +219,7 @@ impl<'a> Session<'a> {
         let (engine, lexical) = (self.interpreter.engine(), self.interpreter.host().lexical());
         let functions = tree.iter_functions().map(|f| f.name.to_string());
         lexical.add_to_home(functions.filter(|name| names::may_have_home(name)), None);
-        unwind::or_panicked(|| evaluator::run(engine, &mut self.global, &mut self.scope, tree))
+        unwind::or_panicked(|| evaluator::run(engine, lexical, &mut self.global, &mut self.scope, tree))
     }
 
     /// What has come of a text that nothing has stopped.
