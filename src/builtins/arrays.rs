@@ -11,13 +11,14 @@ use super::error::Error;
 use super::lexical::Lexical;
 use super::repeated::Repeated;
 use super::unwind::or_panicked;
+use super::vocabulary::Vocabulary;
 use super::{Outcome, args};
 
 type Raised = Box<EvalAltResult>;
 
 /// Registers the room.
-pub fn register(engine: &mut Engine, lexical: &Rc<Lexical>) {
-    let mut room = Functions { engine, lexical };
+pub fn register(engine: &mut Engine, lexical: &Rc<Lexical>, vocabulary: &Vocabulary) {
+    let mut room = Functions { engine, lexical, vocabulary };
     room.reading("map", |function, array| {
         let results: Result<Array, Raised> =
             elements(array).map(|(index, item)| function.element(item, index)).collect();
@@ -104,6 +105,7 @@ pub fn register(engine: &mut Engine, lexical: &Rc<Lexical>) {
 struct Functions<'a> {
     engine: &'a mut Engine,
     lexical: &'a Rc<Lexical>,
+    vocabulary: &'a Vocabulary,
 }
 
 impl Functions<'_> {
@@ -123,6 +125,9 @@ impl Functions<'_> {
         is_pure: bool,
         body: impl Fn(&mut Repeated<'_>, &mut Array) -> Outcome + 'static,
     ) {
+        if !self.vocabulary.has(verb) {
+            return;
+        }
         let lexical = Rc::clone(self.lexical);
         let call = move |context: NativeCallContext<'_>, array: &mut Array, function: FnPtr| {
             body(&mut Repeated::new(verb, &lexical, &context, &function), array)
@@ -137,6 +142,9 @@ impl Functions<'_> {
         body: impl Fn(&mut Repeated<'_>, &mut Array, Dynamic) -> Outcome + Copy + 'static,
     ) {
         self.reading(verb, move |function, array| body(function, array, Dynamic::UNIT));
+        if !self.vocabulary.has(verb) {
+            return;
+        }
         let lexical = Rc::clone(self.lexical);
         let call = move |context: NativeCallContext<'_>, array: &mut Array, function: FnPtr, first: Dynamic| {
             body(&mut Repeated::new(verb, &lexical, &context, &function), array, first)

@@ -58,6 +58,10 @@ pub fn register(room: &mut Room<'_>) {
     room.add("process", find);
     room.add("wait_any", wait_any);
     room.add("wait_all", wait_all);
+    // What gives processes.
+    if !room.vocabulary.has_any(&["start", "process", "wait_any", "wait_all", "fs::holder"]) {
+        return;
+    }
     room.engine
         .register_type_with_name::<Process>("Process")
         .register_get("pid", |process: &mut Process| i64::from(process.pid()))

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rhai::{
-    Dynamic, Engine, EvalAltResult, EvalContext, FnPtr, GlobalRuntimeState, ImmutableString, Module, NativeCallContext,
-    Position, ScriptFuncDef, Shared,
+    Array, Dynamic, Engine, EvalAltResult, EvalContext, FnPtr, GlobalRuntimeState, ImmutableString, Module,
+    NativeCallContext, Position, ScriptFuncDef, Shared,
 };
 
 use super::command::Command;
@@ -19,35 +19,50 @@ use super::{Call, Host, Outcome, names, unwind};
 use crate::host::background::Background;
 use crate::host::stages::Label;
 
-/// An entry of the exit stack.
+/// An entry of the exit stack: what it calls, and what it shares with those that were registered beside it.
 pub struct Entry {
-    /// What is called.
-    pub target: Target,
-    /// What a report calls it, if the script gave it a name.
-    pub name: Option<ImmutableString>,
-    /// How long it may take, if the script said.
-    pub timeout: Option<Duration>,
-    /// The stage in which it was registered.
-    pub stage: Option<Rc<Label>>,
+    target: Target,
     /// Where it was registered.
     pub position: Position,
-    /// What was in sight where it was registered.
-    surroundings: Rc<GlobalRuntimeState>,
-    /// What was in sight where its closure was made, if that was in a module and is not in sight above.
-    home: Option<Rc<GlobalRuntimeState>>,
-    directory: Rc<Path>,
+    /// How many of its arguments the function held already.
+    held: u16,
+    surroundings: Rc<Surroundings>,
+    notes: Option<Box<Notes>>,
 }
 
 /// What a handler calls.
-pub enum Target {
-    /// A function or a closure, with arguments.
-    Function(FnPtr, Box<[Dynamic]>),
-    /// A command.
+enum Target {
+    /// A function or a closure that holds nothing, with all of its arguments.
+    Function(Rc<FnPtr>, Box<[Dynamic]>),
+    Other(Box<Other>),
+}
+
+enum Other {
     Command(Command),
     /// A process in the background is stopped.
     Process(Rc<Background>),
     /// Something of the host's own, and what reports call it.
-    Own(String, Box<dyn Fn(&Host) -> Outcome>),
+    Own(String, OwnHandler),
+}
+
+type OwnHandler = Box<dyn Fn(&Host) -> Outcome>;
+
+/// What was around when handlers were registered.
+#[derive(Clone)]
+struct Surroundings {
+    /// What was in sight.
+    global: Rc<GlobalRuntimeState>,
+    /// What was in sight where the closure was made, if that was in a module and is not in sight above.
+    home: Option<Rc<GlobalRuntimeState>>,
+    stage: Option<Rc<Label>>,
+    directory: Rc<Path>,
+}
+
+/// What the script said of a handler.
+#[derive(Default)]
+struct Notes {
+    name: Option<ImmutableString>,
+    timeout: Option<Duration>,
 }
 
 impl Entry {
@@ -64,37 +79,75 @@ impl Entry {
         args: &[Dynamic],
     ) -> Result<Self, Error> {
         let home = home_of(verb, host, context, &pointer, args.len())?;
-        Ok(Self { home, ..Self::new(host, context, Target::Function(pointer, args.into())) })
+        let held = u16::try_from(pointer.curry().len()).unwrap_or(u16::MAX);
+        let args = pointer.iter_curry().chain(args).cloned().collect();
+        let target = Target::Function(shared_pointer(host, pointer), args);
+        Ok(Self { held, ..Self::new(host, context, target, home) })
     }
 
     /// An entry for a command.
     #[must_use]
     pub fn command(host: &Host, context: &NativeCallContext<'_>, command: Command) -> Self {
-        Self::new(host, context, Target::Command(command))
+        Self::other(host, context, Other::Command(command))
     }
 
     /// An entry that stops a process in the background.
     #[must_use]
     pub fn process(host: &Host, context: &NativeCallContext<'_>, process: Rc<Background>) -> Self {
-        Self::new(host, context, Target::Process(process))
+        Self::other(host, context, Other::Process(process))
     }
 
     /// An entry that does something of the host's own, and what reports call it.
     #[must_use]
     pub fn own(call: &Call<'_>, title: String, run: impl Fn(&Host) -> Outcome + 'static) -> Self {
-        Self::new(call.host, call.context, Target::Own(title, Box::new(run)))
+        Self::other(call.host, call.context, Other::Own(title, Box::new(run)))
     }
 
-    fn new(host: &Host, context: &NativeCallContext<'_>, target: Target) -> Self {
+    fn other(host: &Host, context: &NativeCallContext<'_>, other: Other) -> Self {
+        Self::new(host, context, Target::Other(Box::new(other)), None)
+    }
+
+    fn new(host: &Host, context: &NativeCallContext<'_>, target: Target, home: Option<Rc<GlobalRuntimeState>>) -> Self {
         Self {
             target,
-            name: None,
-            timeout: None,
-            stage: host.stage(),
             position: context.call_position(),
-            surroundings: surroundings(host, context),
-            home: None,
-            directory: host.directory(),
+            held: 0,
+            surroundings: surroundings(host, context, home),
+            notes: None,
+        }
+    }
+
+    /// Calls it so in reports.
+    pub fn set_name(&mut self, name: ImmutableString) {
+        self.notes.get_or_insert_default().name = Some(name);
+    }
+
+    /// How long it may take, if the script said.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.notes.as_ref()?.timeout
+    }
+
+    /// Limits how long it may take.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.notes.get_or_insert_default().timeout = Some(timeout);
+    }
+
+    /// The stage in which it was registered.
+    #[must_use]
+    pub fn stage(&self) -> Option<&Rc<Label>> {
+        self.surroundings.stage.as_ref()
+    }
+
+    /// What it is given by whoever registered it.
+    #[must_use]
+    pub fn arguments(&self) -> Array {
+        match &self.target {
+            Target::Function(_, args) => args.iter().skip(usize::from(self.held)).cloned().collect(),
+            Target::Other(other) => match &**other {
+                Other::Command(command) => command.words_as_values(),
+                Other::Process(_) | Other::Own(..) => Array::new(),
+            },
         }
     }
 
@@ -108,26 +161,30 @@ impl Entry {
     #[must_use]
     pub fn title(&self) -> String {
         let name = self.name();
-        self.stage.as_ref().map_or_else(|| name.clone(), |stage| format!("{}: {name}", stage.name()))
+        self.stage().map_or_else(|| name.clone(), |stage| format!("{}: {name}", stage.name()))
     }
 
     /// What reports call it within its stage.
     #[must_use]
     pub fn name(&self) -> String {
-        match (&self.name, &self.target) {
-            // A report is a line, and no name moves the cursor.
-            (Some(name), _) => name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
-            (None, Target::Command(command)) => command.quoted(),
-            (None, Target::Function(pointer, _)) => title_of(pointer),
-            (None, Target::Process(process)) => format!("stop `{}`", process.plan.title()),
-            (None, Target::Own(title, _)) => title.clone(),
+        // A report is a line, and no name moves the cursor.
+        if let Some(name) = self.notes.as_ref().and_then(|notes| notes.name.as_ref()) {
+            return name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        }
+        match &self.target {
+            Target::Function(pointer, _) => title_of(pointer),
+            Target::Other(other) => match &**other {
+                Other::Command(command) => command.quoted(),
+                Other::Process(process) => format!("stop `{}`", process.plan.title()),
+                Other::Own(title, _) => title.clone(),
+            },
         }
     }
 
     /// The file in which it was registered, as the engine names it.
     #[must_use]
     pub fn source(&self) -> Option<&str> {
-        self.surroundings.source()
+        self.surroundings.global.source()
     }
 
     /// Whether it calls the function that the pointer means: no two functions have one name, but one has two where
@@ -138,7 +195,7 @@ impl Entry {
         let (own, other) = (own.fn_name(), pointer.fn_name());
         let is_of_this_text = |unique: &str| {
             let home = host.lexical().home(unique);
-            home.is_some_and(|home| host.lexical().is_same_text(home.source(), self.surroundings.source()))
+            home.is_some_and(|home| host.lexical().is_same_text(home.source(), self.source()))
         };
         own == other
             || (own == names::as_written(other) && is_of_this_text(other))
@@ -147,34 +204,63 @@ impl Entry {
 
     /// Calls it in its working directory and its surroundings, as deep in calls as its caller is.
     pub fn call(&self, host: &Host, engine: &Engine, level: usize) -> Outcome {
-        host.visit(&self.directory, || unwind::or_panicked(|| self.call_here(host, engine, level)))
+        host.visit(&self.surroundings.directory, || unwind::or_panicked(|| self.call_here(host, engine, level)))
     }
 
     fn call_here(&self, host: &Host, engine: &Engine, level: usize) -> Outcome {
         match &self.target {
             Target::Function(pointer, args) => {
-                let own = self.home.as_ref().unwrap_or(&self.surroundings);
+                let own = self.surroundings.home.as_ref().unwrap_or(&self.surroundings.global);
                 let later = host.lexical().later(own);
                 call_in(later.as_ref().unwrap_or(own), engine, pointer, args, self.position, level)
             }
-            Target::Command(command) => super::command::run(host, command).map(|()| Dynamic::UNIT),
-            Target::Process(process) => super::background::stop_at_end(host, process),
-            Target::Own(_, run) => run(host),
+            Target::Other(other) => match &**other {
+                Other::Command(command) => super::command::run(host, command).map(|()| Dynamic::UNIT),
+                Other::Process(process) => super::background::stop_at_end(host, process),
+                Other::Own(_, run) => run(host),
+            },
         }
     }
 }
 
-/// What is in sight where `context` is; the same as for the newest entry, if that is so.
-fn surroundings(host: &Host, context: &NativeCallContext<'_>) -> Rc<GlobalRuntimeState> {
+/// The pointer without what it holds; that of the newest entry, if it is the same.
+fn shared_pointer(host: &Host, mut pointer: FnPtr) -> Rc<FnPtr> {
+    let newest = host.stack(|stack| match &stack.iter().next()?.target {
+        Target::Function(newest, _) if newest.fn_name() == pointer.fn_name() => Some(Rc::clone(newest)),
+        _ => None,
+    });
+    newest.unwrap_or_else(|| {
+        pointer.set_curry([]);
+        Rc::new(pointer)
+    })
+}
+
+/// What is around `context`; shared with the newest entry, if it is the same there.
+fn surroundings(
+    host: &Host,
+    context: &NativeCallContext<'_>,
+    home: Option<Rc<GlobalRuntimeState>>,
+) -> Rc<Surroundings> {
+    let (stage, directory) = (host.stage(), host.directory());
     let here = context.global_runtime_state();
     let newest = host.stack(|stack| stack.iter().next().map(|entry| Rc::clone(&entry.surroundings)));
-    if let Some(there) = newest.filter(|there| same(there, here)) {
-        return there;
+    let global = newest.as_ref().map(|newest| &newest.global).filter(|there| same(there, here)).cloned();
+    let is_same = |newest: &&Rc<Surroundings>| {
+        global.is_some()
+            && Rc::ptr_eq(&newest.directory, &directory)
+            && newest.stage.as_ref().map(Rc::as_ptr) == stage.as_ref().map(Rc::as_ptr)
+            && newest.home.as_ref().map(Rc::as_ptr) == home.as_ref().map(Rc::as_ptr)
+    };
+    if let Some(newest) = newest.as_ref().filter(is_same) {
+        return Rc::clone(newest);
     }
-    let mut kept = here.clone();
-    // A handler that was registered deep down begins at the surface.
-    kept.level = 0;
-    Rc::new(kept)
+    let global = global.unwrap_or_else(|| {
+        let mut kept = here.clone();
+        // A handler that was registered deep down begins at the surface.
+        kept.level = 0;
+        Rc::new(kept)
+    });
+    Rc::new(Surroundings { global, home, stage, directory })
 }
 
 fn same(a: &GlobalRuntimeState, b: &GlobalRuntimeState) -> bool {

@@ -40,10 +40,12 @@ pub const START: Verb = Verb { name: "start", stdin: Source::Null, ..RUN };
 
 /// Registers the room.
 pub fn register(room: &mut Room<'_>) {
-    room.engine
-        .register_type_with_name::<Command>("command")
-        .register_fn("to_string", |command: &mut Command| command.quoted())
-        .register_fn("to_debug", |command: &mut Command| command.quoted());
+    if room.vocabulary.has("shell") {
+        room.engine
+            .register_type_with_name::<Command>("command")
+            .register_fn("to_string", |command: &mut Command| command.quoted())
+            .register_fn("to_debug", |command: &mut Command| command.quoted());
+    }
     room.add("run", |call, given| {
         let command = Command::parse("run", call.engine(), &given[0])?;
         command.execute_well(call, &RUN, given.get(1))?;

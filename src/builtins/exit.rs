@@ -4,7 +4,7 @@ use std::any::TypeId;
 
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, ImmutableString, Map, NativeCallContext, Position};
 
-use super::callback::{Entry, Target};
+use super::callback::Entry;
 use super::command::Command;
 use super::error::{Error, stopped};
 use super::record::{Record, has_no};
@@ -32,6 +32,10 @@ pub fn register(room: &mut Room<'_>) {
     room.add("exit_now", exit_now);
     // Rhai has an `exit` of its own for any value; ours stands before it by the exact types.
     room.add_for("exit", &[TypeId::of::<i64>()], exit);
+    // What gives handlers.
+    if !room.vocabulary.has_any(&["atexit", "handlers", "start", "fs::lock"]) {
+        return;
+    }
     room.engine
         .register_type_with_name::<Handler>("Handler")
         .register_fn("cancel", |handler: &mut Handler| handler.cancel())
@@ -44,11 +48,11 @@ pub fn register(room: &mut Room<'_>) {
         })
         .register_fn("name", |context: NativeCallContext<'_>, handler: &mut Handler, name: Dynamic| {
             let name = args::text("name", context.engine(), &name)?;
-            Ok::<_, Box<EvalAltResult>>(handler.change(|entry| entry.name = Some(name)))
+            Ok::<_, Box<EvalAltResult>>(handler.change(|entry| entry.set_name(name)))
         })
         .register_fn("timeout", |context: NativeCallContext<'_>, handler: &mut Handler, limit: Dynamic| {
             let limit = args::seconds("timeout", context.engine(), &limit)?;
-            Ok::<_, Box<EvalAltResult>>(handler.change(|entry| entry.timeout = Some(limit)))
+            Ok::<_, Box<EvalAltResult>>(handler.change(|entry| entry.set_timeout(limit)))
         })
         .register_indexer_get(|_: &mut Handler, name: ImmutableString| has_no("the handler", &name, &["pending"]))
         .register_fn("to_string", |handler: &mut Handler| handler.text())
@@ -111,16 +115,11 @@ fn handlers(call: &Call<'_>, _: &[Dynamic]) -> Outcome {
         stack
             .iter()
             .map(|entry| {
-                let arguments: Array = match &entry.target {
-                    Target::Function(_, arguments) => arguments.to_vec(),
-                    Target::Command(command) => command.words_as_values(),
-                    Target::Process(_) | Target::Own(..) => Array::new(),
-                };
                 let mut map = Map::new();
                 map.insert("name".into(), entry.title().into());
                 map.insert("source".into(), entry.source().map_or(Dynamic::UNIT, |s| s.to_string().into()));
                 map.insert("line".into(), line(entry.position));
-                map.insert("args".into(), arguments.into());
+                map.insert("args".into(), entry.arguments().into());
                 Dynamic::from(Record::new("the handler", map))
             })
             .collect()

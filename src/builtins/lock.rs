@@ -30,6 +30,9 @@ pub struct Lock {
 pub fn register(room: &mut Room<'_>) {
     room.add("fs::lock", lock);
     room.add("fs::holder", holder);
+    if !room.vocabulary.has("fs::lock") {
+        return;
+    }
     room.engine
         .register_type_with_name::<Lock>("Lock")
         .register_get("path", |lock: &mut Lock| lock.path.clone())

@@ -40,6 +40,7 @@ pub mod time;
 pub mod toml;
 pub mod trap;
 pub mod unwind;
+pub mod vocabulary;
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -50,6 +51,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, FuncRegistration, Module, NativeCallC
 
 use callback::Entry;
 use lexical::Lexical;
+use vocabulary::Vocabulary;
 
 use crate::host::outcome::Outcome as Ending;
 use crate::sys::status::Status;
@@ -132,14 +134,16 @@ impl Host {
 /// The result of a builtin.
 pub type Outcome = Result<Dynamic, Box<EvalAltResult>>;
 
-/// Registers every builtin.
-pub fn register(engine: &mut Engine, host: &Host) {
+/// Registers the builtins that are named.
+pub fn register(engine: &mut Engine, host: &Host, vocabulary: &Vocabulary) {
     lexical::register(engine, host.lexical());
-    caught::register(engine);
-    arrays::register(engine, host.lexical());
-    sizes::register(engine);
-    record::register(engine);
-    let mut room = Room { engine, host, modules: BTreeMap::new() };
+    if !vocabulary.is_plain() {
+        caught::register(engine);
+        arrays::register(engine, host.lexical(), vocabulary);
+        sizes::register(engine);
+        record::register(engine);
+    }
+    let mut room = Room { engine, host, vocabulary, modules: BTreeMap::new() };
     exit::register(&mut room);
     scope::register(&mut room);
     stage::register(&mut room);
@@ -193,18 +197,23 @@ pub struct Room<'a> {
     pub engine: &'a mut Engine,
     /// The host that each gets.
     pub host: &'a Host,
+    /// What the run has names for.
+    pub vocabulary: &'a Vocabulary,
     modules: BTreeMap<&'static str, Module>,
 }
 
 impl Room<'_> {
-    /// Registers a builtin for each number of arguments that the table of names gives it. It takes any
+    /// Registers a builtin, if it is named, for each number of arguments that the table of names gives it. It takes any
     /// type and says itself what does not fit; after a stop it is not called.
     pub fn add(&mut self, name: &'static str, body: impl Fn(&Call<'_>, &[Dynamic]) -> Outcome + Clone + 'static) {
+        if !self.vocabulary.has(name) {
+            return;
+        }
         let known = names::find(name).expect("every builtin is in the table of names");
         let of_any_type = |count| vec![TypeId::of::<Dynamic>(); count];
         let (Some(module), own) = known.parts() else {
             for count in known.least..=known.most {
-                self.add_for(name, &of_any_type(count), body.clone());
+                self.engine.register_raw_fn(name, of_any_type(count), native(self.host, body.clone()));
             }
             return;
         };
@@ -228,7 +237,9 @@ impl Room<'_> {
 
     /// Registers a builtin for arguments of these types, where Rhai has one of that name of its own.
     pub fn add_for(&mut self, name: &str, types: &[TypeId], body: impl Fn(&Call<'_>, &[Dynamic]) -> Outcome + 'static) {
-        self.engine.register_raw_fn(name, types, native(self.host, body));
+        if self.vocabulary.has(names::as_written(name)) {
+            self.engine.register_raw_fn(name, types, native(self.host, body));
+        }
     }
 
     /// Gives the engine the modules.

@@ -32,7 +32,7 @@ impl Name {
 }
 
 /// Between a module and a name in it.
-const SEPARATOR: &str = "::";
+pub(super) const SEPARATOR: &str = "::";
 
 /// How many arguments a handler can be given.
 pub const MOST_ARGUMENTS: usize = 8;

@@ -75,7 +75,7 @@ fn settle_result(host: &Host, entry: &Entry, result: &Outcome) {
 
 /// Notes for the account of its stage how a handler has ended.
 pub fn note(host: &Host, entry: &Entry, end: HandlerEnd) {
-    host.note_handler(entry.stage.as_deref(), || entry.name(), end);
+    host.note_handler(entry.stage().map(|stage| &**stage), || entry.name(), end);
 }
 
 fn tell(host: &Host, entry: &Entry, why: Why<'_>) {
@@ -117,7 +117,7 @@ fn called_at(error: Box<EvalAltResult>, place: Position) -> Box<EvalAltResult> {
 }
 
 fn call(host: &Host, engine: &Engine, level: usize, entry: &Entry, outcome: Option<Ending>) -> (Outcome, Option<Stop>) {
-    host.enter(HandlerInfo { name: entry.title(), timeout: entry.timeout, stage: entry.stage.clone(), outcome });
+    host.enter(HandlerInfo { name: entry.title(), timeout: entry.timeout(), stage: entry.stage().cloned(), outcome });
     let result = entry.call(host, engine, level);
     // What it printed is its own: flushed before the next one runs.
     let _ = host.flush();

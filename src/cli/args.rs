@@ -68,7 +68,7 @@ pub struct Args {
     pub engine: Engine,
 
     /// Time between a signal to a command and KILL
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "3")]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = GRACE)]
     pub grace: Duration,
 
     /// Limit for each exit handler that has none of its own [default: none]
@@ -92,6 +92,33 @@ pub struct Args {
     version: Option<bool>,
 }
 
+/// The grace period where nothing else is said, as the command line spells it.
+const GRACE: &str = "3";
+
+impl Args {
+    /// Those of a command line without an option: a script and its arguments. A build machine starts most of its scripts so;
+    /// to make a parser costs as much as to make the interpreter.
+    #[must_use]
+    pub fn of_script(script: Vec<OsString>) -> Self {
+        Self {
+            script,
+            code: None,
+            interactive: false,
+            check: false,
+            trace: false,
+            quiet: false,
+            color: Color::Auto,
+            engine: Engine::Vm,
+            grace: seconds(GRACE).unwrap_or_default(),
+            handler_timeout: None,
+            report: None,
+            reraise: false,
+            help: None,
+            version: None,
+        }
+    }
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     text.parse::<f64>()
         .ok()
@@ -103,6 +130,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_without_options_has_what_the_parser_gives_it() {
+        let words = ["build.rhai", "--check", "-x", "--", "a"];
+        let parsed = parse(&words);
+        assert_eq!(format!("{parsed:?}"), format!("{:?}", Args::of_script(words.map(Into::into).to_vec())));
+    }
 
     fn parse(words: &[&str]) -> Args {
         Args::try_parse_from(std::iter::once("stagesh").chain(words.iter().copied())).expect("it is well formed")

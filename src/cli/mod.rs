@@ -28,6 +28,9 @@ use args::{Args, Color};
 #[must_use]
 pub fn main() -> Status {
     let words: Vec<OsString> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|word| !word.as_bytes().starts_with(b"-")) {
+        return start(Args::of_script(words.into_iter().skip(1).collect()));
+    }
     let command = Args::command().color(choice_of(&words));
     let args = match command.try_get_matches_from(words).and_then(|matches| Args::from_arg_matches(&matches)) {
         Ok(args) => args,
@@ -38,6 +41,10 @@ pub fn main() -> Status {
             return if asked { Status::Code(0) } else { Status::NOT_STARTED };
         }
     };
+    start(args)
+}
+
+fn start(args: Args) -> Status {
     let colors = Colors {
         stdout: wants_color(args.color, std::io::stdout().is_terminal()),
         stderr: wants_color(args.color, std::io::stderr().is_terminal()),

@@ -8,19 +8,20 @@ use anyhow::{Context, Result, bail};
 
 use super::args::{self, Args};
 use super::{repl, report, stages};
+use crate::builtins::vocabulary::Vocabulary;
 use crate::builtins::{HandlerFailure, Host, Why, unwind};
 use crate::engine::check::{self, Finding, Level};
 use crate::engine::failure::{self, Failure};
 use crate::engine::session::Session;
 use crate::engine::source::{ARGUMENT, STDIN, SourceText, Sources};
-use crate::engine::{Evaluator, Interpreter, Loaded, limits};
+use crate::engine::{self, Evaluator, Interpreter, Loaded, limits};
 use crate::host::outcome::{Outcome, Reraise};
 use crate::host::output::write_stderr;
 use crate::host::settings::{Colors, Groups, Origin, Settings};
 use crate::sys::descriptor::{Which, is_read_elsewhere};
-use crate::sys::interrupts::{Interrupts, block_all};
+use crate::sys::entry::on_stack;
+use crate::sys::interrupts::Interrupts;
 use crate::sys::memory::favour_this_thread;
-use crate::sys::process::THREAD;
 use crate::sys::status::Status;
 
 /// What is to be done.
@@ -112,19 +113,14 @@ fn read(args: &Args) -> Result<(Option<SourceText>, Origin, Vec<OsString>)> {
 }
 
 impl Job {
-    /// Does it, on a thread whose stack is large enough for the deepest script.
+    /// Does it, on a stack that is large enough for the deepest script.
     #[must_use]
     pub fn run(self) -> Status {
         unwind::keep_panics_quiet();
-        block_all();
-        let thread = std::thread::Builder::new().name(THREAD.into()).stack_size(limits::STACK);
-        match thread.spawn(move || self.run_here()) {
-            Ok(running) => running.join().unwrap_or(Status::Code(1)),
-            Err(error) => {
-                write_stderr(&format!("stagesh: cannot start: {error}\n"));
-                Status::NOT_STARTED
-            }
-        }
+        on_stack(limits::STACK, || self.run_here()).unwrap_or_else(|error| {
+            write_stderr(&format!("stagesh: cannot start: {error}\n"));
+            Status::NOT_STARTED
+        })
     }
 
     fn run_here(self) -> Status {
@@ -162,7 +158,12 @@ impl Job {
             }
         };
         let host = Host::new(state, Box::new(of_handler), Box::new(stages::conclude));
-        let interpreter = Interpreter::new(host.clone(), sources, self.evaluator);
+        let vocabulary = match &self.source {
+            // A check looks further than a run, and what a person types is not known yet.
+            Some(source) if !self.check && !host.settings.interactive => engine::vocabulary(source, &sources),
+            _ => Vocabulary::all(),
+        };
+        let interpreter = Interpreter::new(host.clone(), sources, self.evaluator, &vocabulary);
         let script = self.source.as_ref().map(|source| interpreter.load(source)).transpose();
         let status = match script {
             Err(failure) => {

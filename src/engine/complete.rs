@@ -323,6 +323,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::builtins::Host;
+    use crate::builtins::vocabulary::Vocabulary;
     use crate::engine::session::Evaluated;
     use crate::engine::source::Sources;
     use crate::engine::{Interpreter, limits};
@@ -352,6 +353,7 @@ pub(super) mod tests {
                     host,
                     Sources::new(&crate::sys::descriptor::working_directory()),
                     crate::engine::Evaluator::Ast,
+                    &Vocabulary::all(),
                 );
                 let mut session = Session::new(&interpreter);
                 for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {

@@ -3,7 +3,7 @@
 
 use rhai::Engine;
 
-/// The stack of the thread that evaluates: address space, of which only what is used becomes memory.
+/// The stack that scripts are evaluated on: address space, of which only what is used becomes memory.
 pub const STACK: usize = 256 << 20;
 
 /// How much of the stack is left when a script may go no deeper: for what goes down without an operation of the
@@ -28,7 +28,7 @@ pub struct StackGuard {
 }
 
 impl StackGuard {
-    /// For a thread of [`STACK`] bytes, made near the bottom of its stack.
+    /// For a stack of [`STACK`] bytes, made near its bottom.
     #[must_use]
     pub fn new() -> Self {
         Self { lowest: here().saturating_sub(STACK - STACK_RESERVE) }

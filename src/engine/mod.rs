@@ -7,6 +7,7 @@ pub mod evaluator;
 pub mod failure;
 mod file_names;
 mod hint;
+mod library;
 pub mod limits;
 mod members;
 mod rename;
@@ -20,4 +21,5 @@ pub mod syntax;
 pub mod tokens;
 
 pub use evaluator::Evaluator;
+pub use library::vocabulary;
 pub use run::{Interpreter, Loaded};

@@ -6,9 +6,10 @@ use rhai::{AST, Dynamic, Engine};
 
 use super::evaluator::Evaluator;
 use super::failure::{Failure, sacred_definition, sacred_message};
-use super::limits;
 use super::resolver::Resolver;
 use super::source::{SourceText, Sources, UNCLOSED_COMMENT, unclosed_comment};
+use super::{library, limits};
+use crate::builtins::vocabulary::Vocabulary;
 use crate::builtins::{self, Host, unwind};
 use crate::host::outcome::{self, Outcome};
 use crate::sys::memory;
@@ -33,15 +34,14 @@ pub struct Loaded {
 }
 
 impl Interpreter {
-    /// An engine with everything that a script can call, for the thread that it is made in, which has a stack of
-    /// [`limits::STACK`]. All its settings are here.
+    /// An engine with everything that texts with this vocabulary can call, on a stack of [`limits::STACK`]. All its settings
+    /// are here.
     #[must_use]
-    pub fn new(host: Host, sources: Sources, evaluator: Evaluator) -> Self {
-        // Rhai's standard library without its file resolver.
-        let mut engine = Engine::new();
+    pub fn new(host: Host, sources: Sources, evaluator: Evaluator, vocabulary: &Vocabulary) -> Self {
+        // Without an interner of strings, which costs more than the copies that it saves.
+        let mut engine = Engine::new_raw();
+        library::register_standard(&mut engine, vocabulary);
         limits::set(&mut engine);
-        // It costs more than the copies that it saves.
-        engine.set_max_strings_interned(0);
         // The default deletes `try { import … } catch {}`, the full one calls functions while compiling.
         engine.set_optimization_level(rhai::OptimizationLevel::None);
         Resolver::install(&mut engine, &host, &sources, evaluator);
@@ -50,7 +50,7 @@ impl Interpreter {
             let is_over = progress.checkpoint() || stack.is_exhausted();
             if is_over { Some(Dynamic::UNIT) } else { memory::take_excess().then(|| TOO_LONG.into()) }
         });
-        builtins::register(&mut engine, &host);
+        builtins::register(&mut engine, &host, vocabulary);
         Self { engine, host, sources, evaluator }
     }
 

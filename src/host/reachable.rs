@@ -1,13 +1,13 @@
 //! Whether somebody listens at an address.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::State;
 use crate::sys::descriptor::Interest;
-use crate::sys::socket;
+use crate::sys::{getent, socket};
 
 impl<H> State<H> {
     /// Whether a TCP connection to a port of a host can be made. All addresses of the host are tried at once, so that
@@ -47,7 +47,7 @@ impl<H> State<H> {
             return Ok(vec![(address, port).into()]);
         }
         let name = host.to_string();
-        let look_up = move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter);
+        let look_up = move || getent::addresses(&name, port);
         let found = self.in_thread("lookup", Some(until), look_up)?;
         // That a name is not known is no error: nobody listens there.
         Ok(found.and_then(Result::ok).unwrap_or_default())

@@ -15,17 +15,20 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal as Unix};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
 
 use super::descriptor::Interest;
+use super::entry;
 use super::signal::{Signal, SignalSet};
 
-/// What has a handler before any of ours: BUS and SEGV of Rust's runtime, and the signal by which glibc tells threads of
-/// `setuid`.
-const CAUGHT_BY_RUNTIME: SignalSet = SignalSet::from_bits(1 << (7 - 1) | 1 << (11 - 1) | 1 << (33 - 1));
+/// What may have a handler before any of ours: BUS and SEGV where there is Rust's runtime.
+const OF_RUNTIME: [Unix; 2] = [Unix::SIGBUS, Unix::SIGSEGV];
+
+/// The signal by which glibc tells threads of `setuid`, from the first thread on.
+const OF_THREADS: SignalSet = SignalSet::from_bits(1 << (33 - 1));
 
 /// Who sent a signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,15 +87,9 @@ impl Waker {
     }
 }
 
-/// Blocks every signal in the calling thread, and in those that it starts: they go to the one thread that
-/// looks at them. There all handlers have run before it looks, so that of several the lowest number is seen;
-/// in another thread they would run while it looks. Source: `pthread_sigmask(3)`, `signal(7)`.
-pub fn block_all() {
-    // Fails for a bad argument only.
-    let _ = SigSet::all().thread_set_mask();
-}
-
-/// Does something with every signal blocked: a thread that is started then takes none, from its first step on.
+/// Does something with every signal blocked: a thread that is started then takes none, from its first step on. So they go to
+/// the one thread that looks at them. There all handlers have run before it looks, so that of several the lowest number
+/// is seen; in another thread they would run while it looks. Source: `pthread_sigmask(3)`, `signal(7)`.
 pub fn with_all_blocked<T>(run: impl FnOnce() -> T) -> T {
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
     let result = run();
@@ -125,14 +122,17 @@ impl Interrupts {
         read.set_nonblocking(true)?;
         write.set_nonblocking(true)?;
         let wake = write.try_clone()?;
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mut caught_at_start = OF_THREADS;
+        for signal in OF_RUNTIME.into_iter().filter(|signal| entry::is_caught(*signal as i32)) {
+            caught_at_start.insert(Signal::from_unix(signal));
+        }
         let delivery = SignalDelivery::with_pipe(read, write, WithOrigin::default(), std::iter::empty::<i32>())?;
         Ok(Self {
             delivery: RefCell::new(delivery),
             pending: Arc::new(AtomicBool::new(false)),
             wake,
-            ignored_at_start: ignored_signals(&status),
-            caught_at_start: signals(&status, "SigCgt:").unwrap_or(CAUGHT_BY_RUNTIME),
+            ignored_at_start: entry::ignored_signals(),
+            caught_at_start,
             installed: RefCell::default(),
             children: RefCell::default(),
             watches_resumption: Cell::new(false),
@@ -146,8 +146,7 @@ impl Interrupts {
         let _ = SigSet::empty().thread_set_mask();
     }
 
-    /// The signals that were ignored when the process started; PIPE is never among them, because Rust's
-    /// runtime ignores it before `main` and hides what it was.
+    /// The signals that were ignored when the process started, of those that can be trapped; PIPE is never among them.
     #[must_use]
     pub fn ignored_at_start(&self) -> SignalSet {
         self.ignored_at_start
@@ -369,20 +368,6 @@ fn timeout(until: Option<Instant>) -> PollTimeout {
     PollTimeout::try_from(i32::try_from(millis).unwrap_or(i32::MAX)).unwrap_or(PollTimeout::MAX)
 }
 
-/// The signals that the process ignores now. Elsewhere than on Linux the answer would need sigaction(2), which no safe
-/// function asks: there, nothing counts as ignored.
-fn ignored_signals(status: &str) -> SignalSet {
-    let mut set = signals(status, "SigIgn:").unwrap_or_default();
-    set.remove(Signal::PIPE);
-    set
-}
-
-/// A set of signals of a process. Source: proc_pid_status(5).
-fn signals(status: &str, name: &str) -> Option<SignalSet> {
-    let hex = status.lines().find_map(|line| line.strip_prefix(name))?;
-    Some(SignalSet::from_bits(u64::from_str_radix(hex.trim(), 16).ok()?))
-}
-
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
@@ -397,11 +382,10 @@ mod tests {
             interrupts.catch(signal).expect("it can be caught");
         }
         let status = std::fs::read_to_string("/proc/self/status").expect("there is a /proc");
-        let caught = signals(&status, "SigCgt:").expect("the kernel tells it");
-        let handled = interrupts.handled();
-        let without_proc = Interrupts { caught_at_start: CAUGHT_BY_RUNTIME, ..interrupts }.handled();
-        for handled in [handled, without_proc] {
-            assert_eq!(caught.bits() & !handled.bits(), 0, "{caught:?} {handled:?}");
-        }
+        // Source: proc_pid_status(5).
+        let line = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("the kernel tells it");
+        let caught = u64::from_str_radix(line.trim(), 16).expect("it is a number");
+        let handled = interrupts.handled().bits();
+        assert_eq!(caught & !handled, 0, "{caught:b} {handled:b}");
     }
 }

@@ -4,6 +4,8 @@ pub mod account;
 pub mod clock;
 pub mod copy;
 pub mod descriptor;
+pub mod entry;
+pub mod getent;
 pub mod interrupts;
 pub mod lock;
 pub mod memory;

@@ -1,6 +1,6 @@
 //! A child process: start it, signal it, learn how it ended.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,9 +15,8 @@ use rustix::process::{WaitOptions, waitpid};
 use super::signal::{Signal, SignalSet};
 use super::tree;
 
-/// The name of the thread that starts programs. No program is called so: the name of a file has no slash. Source:
-/// execve(2), `PR_SET_NAME(2const)`.
-pub const THREAD: &str = "stagesh/script";
+/// A name that no program has: that of a file has no slash. Source: execve(2), `PR_SET_NAME(2const)`.
+const UNLIKE_ANY: &CStr = c"stagesh/script";
 
 /// How a process ended: its wait status. Source: wait(2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,6 +111,22 @@ pub struct Spawn<'a> {
     pub handled: SignalSet,
 }
 
+/// Does something while this thread is called as no program is: a process that it makes has the name until it is one.
+fn called_unlike_any<T>(run: impl FnOnce() -> T) -> T {
+    #[cfg(target_os = "linux")]
+    {
+        use nix::sys::prctl::{get_name, set_name};
+        let before = get_name();
+        // Fails for a bad argument only.
+        let _ = set_name(UNLIKE_ANY);
+        let result = run();
+        let _ = before.map(|before| set_name(&before));
+        result
+    }
+    #[cfg(not(target_os = "linux"))]
+    run()
+}
+
 /// A command that is killed by a signal to the host's group before it is in its own is started again, so often.
 const STARTS: u32 = 1000;
 
@@ -150,7 +165,8 @@ impl Child {
         };
         let mut starts = 0;
         loop {
-            let mut child = Self { pid: program.start()?, group: spawn.group, ended: None };
+            let pid = if spawn.is_shielded { called_unlike_any(|| program.start()) } else { program.start() }?;
+            let mut child = Self { pid, group: spawn.group, ended: None };
             starts += 1;
             if !spawn.is_shielded || starts == STARTS || child.has_run() {
                 return Ok(child);
@@ -173,7 +189,7 @@ impl Child {
 
     /// Whether the program itself runs, or has run: the process may be killed before.
     fn has_run(&self) -> bool {
-        let has_its_name = || tree::name(self.pid()).is_none_or(|name| name != THREAD);
+        let has_its_name = || tree::name(self.pid()).is_none_or(|name| Some(name.as_str()) != UNLIKE_ANY.to_str().ok());
         // This process goes on when the child has left its memory: just before it is called as its program, or is dead.
         while !has_its_name() {
             if self.has_ended() {

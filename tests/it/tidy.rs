@@ -16,6 +16,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("nix", &["sys"]),
     ("rustix", &["sys"]),
     ("stagesh_alloc", &["sys"]),
+    ("stagesh_entry", &["sys"]),
     ("stagesh_spawn", &["sys"]),
     ("tempfile", &["sys", "host"]),
     ("globset", &["builtins"]),

@@ -1,0 +1,200 @@
+//! Which words the texts of a run have. To register a function costs a microsecond or more, a thousand of them as much as all
+//! else that a script costs: what no text names is not registered.
+//!
+//! A word counts wherever it is, in a comment or a string as well: what is named by chance costs a little, and what is
+//! named in a way that is not seen here would be missing. Where a name may be computed, everything is there.
+
+use std::collections::BTreeSet;
+
+/// The words of some texts, or all that there are.
+#[derive(Debug)]
+pub struct Vocabulary {
+    /// `None` stands for all.
+    words: Option<BTreeSet<String>>,
+    operators: u32,
+    is_plain: bool,
+}
+
+/// What a text can do to values without a name. Where it has the characters, it may do it.
+const OPERATORS: [&str; 4] = ["+", "-", "==", "!="];
+
+/// Words with which a script names what its text does not: by a string, or by another text.
+const COMPUTING: [&str; 3] = ["Fn", "eval", "is_def_fn"];
+
+/// What a text may call and be plain: these look at nothing of their arguments that the library has to tell them.
+const PLAIN: [&str; 12] =
+    ["cd", "eprint", "exit", "exit_now", "kill", "print", "run", "sh", "sleep", "succeeds", "trap", "untrap"];
+
+/// Of these, the ones that show what they are given: a text as it is.
+const SHOWING: [&str; 2] = ["eprint", "print"];
+
+impl Vocabulary {
+    /// Every word.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { words: None, operators: u32::MAX, is_plain: false }
+    }
+
+    /// That of no text: [`Self::add`] adds some.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { words: Some(BTreeSet::new()), operators: 0, is_plain: true }
+    }
+
+    /// Adds that of a text.
+    pub fn add(&mut self, text: &str) {
+        let Some(known) = &mut self.words else { return };
+        for word in words(text) {
+            if !known.contains(word) {
+                known.insert(word.to_string());
+            }
+        }
+        if COMPUTING.iter().any(|word| known.contains(*word)) {
+            *self = Self::all();
+            return;
+        }
+        for (bit, operator) in OPERATORS.iter().enumerate() {
+            let is_there = text.as_bytes().windows(operator.len()).any(|bytes| bytes == operator.as_bytes());
+            self.operators |= u32::from(is_there) << bit;
+        }
+        self.is_plain &= is_plain(text);
+    }
+
+    /// Whether a text names a builtin. The name of a module stands for all of it, so that what it has not is an error of the
+    /// module's.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        let Some(words) = &self.words else { return true };
+        let end = name.bytes().position(|byte| byte == b':').unwrap_or(name.len());
+        words.contains(&name[..end])
+    }
+
+    /// Whether a text may have an operator of [`OPERATORS`].
+    #[must_use]
+    pub fn has_operator(&self, operator: &str) -> bool {
+        OPERATORS.iter().position(|known| *known == operator).is_none_or(|bit| self.operators >> bit & 1 == 1)
+    }
+
+    /// Whether a text names one of these builtins.
+    #[must_use]
+    pub fn has_any(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.has(name))
+    }
+
+    /// Whether it is that of texts which make no value but strings, numbers and arrays of them, and do nothing with those but
+    /// give them to a few builtins: the library of the language has nothing to do then.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+}
+
+fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii() || !is_of_word(c as u8)).filter(|word| !word.is_empty())
+}
+
+/// See [`Vocabulary::is_plain`].
+fn is_plain(text: &str) -> bool {
+    let mut rest = text.trim_start();
+    let mut shows = false;
+    while let Some(first) = rest.bytes().next() {
+        let length = match first {
+            b'"' => match end_of_string(rest) {
+                Some(end) => end,
+                None => return false,
+            },
+            b'/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
+            b'(' if shows && !rest[1..].trim_start().starts_with('"') => return false,
+            b'(' | b')' | b'[' | b']' | b',' | b';' => 1,
+            _ if is_of_word(first) => {
+                let word = &rest[..rest.bytes().take_while(|byte| is_of_word(*byte)).count()];
+                if !first.is_ascii_digit() && !PLAIN.contains(&word) {
+                    return false;
+                }
+                shows = SHOWING.contains(&word);
+                rest = rest[word.len()..].trim_start();
+                continue;
+            }
+            _ => return false,
+        };
+        shows = false;
+        rest = rest[length..].trim_start();
+    }
+    true
+}
+
+/// Where a string in quotes ends, behind the second one.
+fn end_of_string(text: &str) -> Option<usize> {
+    let mut is_escaped = false;
+    let closing = text.bytes().enumerate().skip(1).find(|(_, byte)| {
+        let closes = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        closes
+    });
+    closing.map(|(at, _)| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Vocabulary {
+        let mut vocabulary = Vocabulary::none();
+        vocabulary.add(text);
+        vocabulary
+    }
+
+    #[test]
+    fn a_word_is_there_wherever_it_is() {
+        let vocabulary = of("atexit(|| print(`${cwd()}`)); // trap\nlet a = \"run\"; fs::read(a);");
+        for name in ["atexit", "print", "cwd", "trap", "run", "fs::read", "fs::write"] {
+            assert!(vocabulary.has(name), "{name}");
+        }
+        for name in ["exit", "rea", "env::get", "path::join"] {
+            assert!(!vocabulary.has(name), "{name}");
+        }
+        assert!(vocabulary.has_any(&["exit", "run"]) && !vocabulary.has_any(&["exit", "kill"]));
+        assert!(Vocabulary::all().has("exit"));
+    }
+
+    #[test]
+    fn where_a_name_may_be_computed_all_are_there() {
+        for text in ["Fn(\"pri\" + \"nt\")", "eval(x)", "is_def_fn(a, 1)"] {
+            assert!(of(text).has("env::get"), "{text}");
+            assert!(!of(text).is_plain(), "{text}");
+        }
+    }
+
+    #[test]
+    fn plain_texts_call_and_do_nothing_else() {
+        for text in [
+            "print(\"hello\");",
+            "// The build.\nrun([\"make\", \"-j2\"]);\n\nsh(\"echo \\\" $x | wc\", \"a\"); exit(3)",
+            "print( \"a\" ); sleep(1); run([\"x\", 5]); trap([\"INT\"]);",
+            "",
+        ] {
+            assert!(of(text).is_plain(), "{text}");
+        }
+        for text in [
+            "print(1)",
+            "print(pid())",
+            "print(\"a\" + \"b\")",
+            "print(`a`)",
+            "print",
+            "let a = 1",
+            "run(args())",
+            "sleep(0.5)",
+            "run([\"a\"], #{})",
+            "print(\"open",
+            "fs::read(\"a\")",
+            "print(\"ä\"); ä",
+            "/* print */",
+        ] {
+            assert!(!of(text).is_plain() || text == "print", "{text}");
+        }
+    }
+}
