@@ -2,7 +2,7 @@
 //!
 //! Output is collected and written when something else is about to be seen: see [`Output::print`]. A
 //! thread writes what is left after a tenth of a second, so that a reader never waits longer for a line,
-//! whatever the script does. It is started by the first line that has to wait.
+//! whatever the script does. It is started when many lines come: few are written one by one.
 //!
 //! On a terminal a line may show which stages run (`live.rs`): it is taken away before anything is written.
 
@@ -23,6 +23,9 @@ const LATEST: Duration = Duration::from_millis(100);
 
 /// More than this is not collected: larger writes gain nothing.
 const FULL: usize = 64 * 1024;
+
+/// So many lines are written at once before there is the thread: it costs as much to start it.
+const EARLY: u32 = 16;
 
 /// What a pipe that polls as writable takes without blocking, unless another process fills it in between. Source: POSIX `PIPE_BUF` on Linux.
 const CHUNK: usize = 4096;
@@ -57,6 +60,8 @@ struct State {
     /// Whether the thread that writes what is late knows of that.
     is_told: bool,
     last_write: Option<Instant>,
+    /// Lines that were written at once for want of the thread.
+    early: u32,
     /// A fault that nobody has been told of.
     fault: Option<Fault>,
     /// The reader went away: what comes now is dropped.
@@ -224,8 +229,8 @@ impl Output {
     ///
     /// # Returns
     ///
-    /// Whether it should be written at once: on a terminal, when much was collected, and when nothing was
-    /// written for a while, which spares short scripts the thread.
+    /// Whether it should be written at once: on a terminal, when much was collected, when nothing was written for a
+    /// while, and when the script has not printed much yet, which spares short ones the thread.
     pub fn print(&self, text: &str, waker: impl FnOnce() -> io::Result<Waker>) -> bool {
         let mut state = self.outlet.lock(Which::Stdout);
         state.buffer.extend_from_slice(text.as_bytes());
@@ -236,6 +241,10 @@ impl Output {
         if state.since.is_none() {
             let now = Instant::now();
             if state.last_write.is_none_or(|last| now.duration_since(last) >= LATEST) {
+                return true;
+            }
+            if state.early < EARLY {
+                state.early += 1;
                 return true;
             }
             state.since = Some(now);

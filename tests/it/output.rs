@@ -65,6 +65,17 @@ fn a_line_reaches_its_reader_whatever_the_script_does_next() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_few_lines_need_no_thread_that_writes_them_and_many_have_one() {
+    let threads = "fs::list(\"/proc/self/task\").len()";
+    let script = format!(
+        "let before = {threads}; for i in 0..10 {{ print(i); }} let few = {threads} - before;
+        for i in 0..1000 {{ print(i); }} let many = {threads} - before; eprint(`${{few}} ${{many}}`);"
+    );
+    code(&script).run().expect_code(0).expect_errors("0 1\n");
+}
+
+#[test]
 fn a_large_output_arrives_whole() {
     let output = code("for i in 0..100000 { print(i); }").run();
     output.expect_code(0);
