@@ -2,24 +2,22 @@
 
 use std::any::TypeId;
 
-use rhai::{Array, Blob, Dynamic, EvalAltResult, FUNC_TO_DEBUG, FUNC_TO_STRING, ImmutableString, Map};
+use rhai::{
+    Array, Blob, Dynamic, EvalAltResult, FUNC_TO_DEBUG, FUNC_TO_STRING, ImmutableString, Map, NativeCallContext,
+};
 
 use super::error::{Error, stopped};
-use super::{Call, Host, Room, names};
+use super::{Call, Host, Outcome, Room, names};
 use crate::host::WriteError;
 
 /// Registers the room.
 pub fn register(room: &mut Room<'_>) {
-    // Rhai's `print` gives its text to a hook that cannot fail. Ours prints, and gives the hook nothing.
-    room.engine.on_print(|_| {});
-    room.engine.on_debug(|_, _, _| {});
-    for kind in printable() {
-        for name in ["print".into(), names::of_pointer("print")] {
-            room.add_for(&name, &kind, |call, given| {
-                let text = given.first().map(|value| text(call, FUNC_TO_STRING, value)).unwrap_or_default();
-                print(call.host, &text)?;
-                Ok(ImmutableString::new().into())
-            });
+    // What Rhai's `print` and `debug` give goes to hooks that cannot fail. Ours write, and there are no hooks.
+    for kind in printable(room.vocabulary.is_plain()) {
+        if room.vocabulary.has("print") {
+            for name in ["print".into(), names::of_pointer("print")] {
+                room.engine.register_raw_fn(&*name, &kind, native_print(room.host));
+            }
         }
         for name in ["debug".into(), names::of_pointer("debug")] {
             room.add_for(&name, &kind, |call, given| {
@@ -27,7 +25,7 @@ pub fn register(room: &mut Room<'_>) {
                 let source = call.context.call_source().unwrap_or("script");
                 let place = call.context.call_position();
                 call.host.eprint(&format!("{}:{place:?}: {text}\n", file_name(source))).map_err(raise)?;
-                Ok(ImmutableString::new().into())
+                Ok(Dynamic::UNIT)
             });
         }
     }
@@ -38,12 +36,38 @@ pub fn register(room: &mut Room<'_>) {
     });
 }
 
+/// `print`, without what other builtins cost: it is called more often than all of them.
+fn native_print(host: &Host) -> impl Fn(NativeCallContext<'_>, &mut [&mut Dynamic]) -> Outcome + 'static {
+    let host = host.clone();
+    move |context, args| {
+        if host.checkpoint() {
+            return Err(stopped());
+        }
+        let Some(value) = args.first() else {
+            print(&host, "")?;
+            return Ok(Dynamic::UNIT);
+        };
+        if let Ok(text) = value.as_immutable_string_ref() {
+            print(&host, &text)?;
+        } else if let Ok(number) = value.as_int() {
+            print(&host, &number.to_string())?;
+        } else {
+            let value = value.flatten_clone();
+            print(&host, &text(&Call { host: &host, context: &context }, FUNC_TO_STRING, &value))?;
+        }
+        Ok(Dynamic::UNIT)
+    }
+}
+
 fn file_name(source: &str) -> &str {
     source.rsplit('/').next().unwrap_or(source)
 }
 
-/// The types for which Rhai has a `print` of its own, which would be found before ours for any type.
-fn printable() -> Vec<Vec<TypeId>> {
+/// Any type, and those for which Rhai has a `print` of its own, where it is there: it would be found before ours.
+fn printable(is_alone: bool) -> Vec<Vec<TypeId>> {
+    if is_alone {
+        return vec![Vec::new(), vec![TypeId::of::<Dynamic>()]];
+    }
     let one = [
         TypeId::of::<Dynamic>(),
         TypeId::of::<ImmutableString>(),

@@ -38,7 +38,7 @@ impl Interpreter {
     /// are here.
     #[must_use]
     pub fn new(host: Host, sources: Sources, evaluator: Evaluator, vocabulary: &Vocabulary) -> Self {
-        // Without an interner of strings, which costs more than the copies that it saves.
+        // Without a cache of strings, which costs more than the copies that it saves, and hooks that print.
         let mut engine = Engine::new_raw();
         library::register_standard(&mut engine, vocabulary);
         limits::set(&mut engine);
