@@ -303,7 +303,7 @@ impl<H> State<H> {
     /// Says that the clean-up begins, where there is something to clean up.
     fn announce(&self, signal: Signal) {
         let ends_line = self.settings.interactive && signal == Signal::INT;
-        if ends_line || self.announced.replace(true) {
+        if ends_line || self.announced.replace(true) || !self.says() {
             return;
         }
         self.look_after();

@@ -246,6 +246,11 @@ impl<H> State<H> {
         self.stderr_is_stuck.set(false);
     }
 
+    /// Whether there is anybody whom [`State::say`] tells something.
+    pub(super) fn says(&self) -> bool {
+        !self.settings.quiet || self.log.is_open()
+    }
+
     /// Says a line of stagesh's own, with `--quiet` in the log only.
     pub fn say(&self, line: &str) {
         if self.settings.quiet {
