@@ -80,15 +80,18 @@ impl<H> State<H> {
     /// Whether nothing of the command is left but itself: so many looks at all processes have found nothing. One
     /// that forks and ends can be missed there, but not among the children of this process, which adopts it.
     pub(super) fn is_all(&self, looks: u32, kin: &Kin) -> bool {
-        if tree::own_children().is_none() {
-            return looks >= LOOKS;
+        match tree::own_children() {
+            Some(children) => self.left_among(self.orphans_among(children), kin).is_empty(),
+            None => looks >= LOOKS,
         }
-        self.left_by(kin).is_empty()
     }
 
     /// The orphans that were the command's, and are alive.
     pub(super) fn left_by(&self, kin: &Kin) -> Vec<Entry> {
-        let mut orphans = self.orphans();
+        self.left_among(self.orphans(), kin)
+    }
+
+    fn left_among(&self, mut orphans: Vec<Entry>, kin: &Kin) -> Vec<Entry> {
         let Some(session) = orphans.first().and_then(|_| tree::lookup(process::own_pid())).map(|me| me.session) else {
             return Vec::new();
         };
@@ -124,17 +127,21 @@ impl<H> State<H> {
 
     /// The children of this process that are no commands.
     fn orphans(&self) -> Vec<Entry> {
-        let me = process::own_pid();
-        let running = self.running.borrow();
-        let children = tree::own_children();
-        let entries = match children {
-            Some(children) => {
-                let unknown = children.into_iter().filter(|pid| !running.children.contains(pid));
-                unknown.filter_map(tree::lookup).collect()
-            }
-            None => tree::snapshot(),
-        };
-        entries.into_iter().filter(|entry| entry.parent == me && !running.children.contains(&entry.pid)).collect()
+        match tree::own_children() {
+            Some(children) => self.orphans_among(children),
+            None => self.without_commands(tree::snapshot()),
+        }
+    }
+
+    fn orphans_among(&self, mut children: Vec<i32>) -> Vec<Entry> {
+        children.retain(|pid| !self.running.borrow().children.contains(pid));
+        self.without_commands(children.into_iter().filter_map(tree::lookup).collect())
+    }
+
+    fn without_commands(&self, mut entries: Vec<Entry>) -> Vec<Entry> {
+        let (me, running) = (process::own_pid(), self.running.borrow());
+        entries.retain(|entry| entry.parent == me && !running.children.contains(&entry.pid));
+        entries
     }
 
     /// What this process has adopted, if anything.
