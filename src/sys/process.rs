@@ -330,6 +330,16 @@ pub fn has_children() -> bool {
     waitid(Id::All, flags) != Err(nix::errno::Errno::ECHILD)
 }
 
+/// Whether this process may have a child that is alive. Where it adopts orphans, no process descends from it if not.
+///
+/// One that has ended can stop no more, so that of others than the living it is said that there are none. Source: the
+/// comments of `wait_consider_task` in the Linux kernel; elsewhere one that has ended may count.
+#[must_use]
+pub fn has_living_children() -> bool {
+    let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    waitid(Id::All, flags) != Err(nix::errno::Errno::ECHILD)
+}
+
 /// Reaps ended children that `known` does not name: orphans that were adopted.
 pub fn reap_orphans(known: &dyn Fn(i32) -> bool) {
     loop {
