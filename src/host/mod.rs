@@ -415,6 +415,7 @@ impl<H> State<H> {
     ///
     /// As poll(2).
     pub fn block(&self, fds: &[(BorrowedFd<'_>, Interest)], until: Option<Instant>) -> io::Result<Vec<bool>> {
+        self.output.prepare();
         let until = [until, self.alarm()].into_iter().flatten().min();
         let events = self.interrupts.wait(fds, until)?;
         if events.woken {

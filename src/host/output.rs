@@ -225,6 +225,11 @@ impl Output {
         self.was_left.replace(false)
     }
 
+    /// Finds out how standard output is written to, for what is said once the wait that begins now is over.
+    pub(super) fn prepare(&self) {
+        self.outlet.lock(Which::Stdout).unblocked.get_or_insert_with(|| descriptor::unblocked(Which::Stdout));
+    }
+
     /// Collects a line.
     ///
     /// # Returns
