@@ -1,10 +1,9 @@
 //! What went wrong in a script, as data: the message, where, by which calls, and what would help.
 
-use rhai::{AST, EvalAltResult, ParseError, ParseErrorType, Position, ScriptFuncDef, Token};
+use rhai::{AST, EvalAltResult, ParseError, ParseErrorType, Position, ScriptFuncDef};
 
 use super::source::Sources;
-use super::tokens::Tokens;
-use super::{hint, syntax};
+use super::{hint, places, syntax};
 use crate::builtins::error::{count_sentence, thrown_message};
 use crate::builtins::names;
 
@@ -96,7 +95,7 @@ impl Failure {
                 EvalAltResult::ErrorInFunctionCall(name, inside, inner, position) => {
                     frames.push(Frame::Call(
                         names::as_written(name).to_string(),
-                        read_at(&source, *position, context.sources),
+                        place(&source, places::of_call(*position, &source, context.sources)),
                     ));
                     if name == "eval" {
                         // What is inside has positions in a text that nobody kept.
@@ -109,7 +108,7 @@ impl Failure {
                     error = inner;
                 }
                 EvalAltResult::ErrorInModule(name, inner, position) => {
-                    frames.push(Frame::Import(read_at(&source, *position, context.sources)));
+                    frames.push(Frame::Import(place(&source, *position)));
                     source.clone_from(name);
                     error = inner;
                 }
@@ -117,7 +116,7 @@ impl Failure {
             }
         }
         frames.reverse();
-        let place = read_at(&source, error.position(), context.sources);
+        let place = place(&source, places::of_error(error, &source, context.sources));
         let hint = hint::of(error, place.as_ref(), &frames, context.sources);
         let message = message(error, place.as_ref(), context.sources);
         Self { message, place, frames, hint }
@@ -142,19 +141,6 @@ impl Failure {
 fn place(source: &str, position: Position) -> Option<Place> {
     let line = position.line()?;
     Some(Place { source: source.to_string(), line, column: position.position().unwrap_or(1) })
-}
-
-/// The place of what was read: the walker says where a property's `.` is and the VM where its name is, and of an import
-/// the VM says where the statement begins and the walker where the path is.
-fn read_at(source: &str, position: Position, sources: &Sources) -> Option<Place> {
-    let is_ambiguous = |token: &Token| matches!(token, Token::Period | Token::Elvis | Token::Import);
-    let settled = || {
-        let text = sources.text(source)?;
-        let mut tokens = Tokens::new(&text).skip_while(|lexeme| lexeme.position != position);
-        tokens.next().filter(|lexeme| is_ambiguous(&lexeme.token))?;
-        Some(tokens.find(|lexeme| !lexeme.is_comment())?.position)
-    };
-    place(source, settled().unwrap_or(position))
 }
 
 fn lower_first(text: &str) -> String {

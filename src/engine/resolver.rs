@@ -8,9 +8,9 @@ use std::rc::Rc;
 use rhai::{Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared};
 
 use super::evaluator::{self, Evaluator};
-use super::failure;
 use super::rename::{Functions, Role, as_meant};
 use super::source::{SourceError, SourceText, Sources, UNCLOSED_COMMENT, unclosed_comment};
+use super::{failure, places};
 use crate::builtins::{Host, names, unwind};
 
 type Resolved = Result<Shared<Module>, Box<EvalAltResult>>;
@@ -41,7 +41,12 @@ impl Resolver {
     }
 
     fn load(&self, engine: &Engine, global: &mut GlobalRuntimeState, path: &str, position: Position) -> Resolved {
-        let raise = |message: String| Box::new(EvalAltResult::ErrorRuntime(message.into(), position));
+        let importer = global.source.clone();
+        let place = || match &importer {
+            Some(importer) => places::of_import(position, importer, &self.sources),
+            None => position,
+        };
+        let raise = |message: String| Box::new(EvalAltResult::ErrorRuntime(message.into(), place()));
         let file = locate(&self.sources, global.source(), path).map_err(raise)?;
         if let Some(module) = self.loaded.borrow().get(&file) {
             return Ok(Shared::clone(module));
@@ -55,7 +60,7 @@ impl Resolver {
             SourceText::read(&file).map_err(|error: SourceError| raise(format!("cannot import `{path}`: {error}")))?;
         self.sources.add(&source);
         let in_module =
-            |error: Box<EvalAltResult>| Box::new(EvalAltResult::ErrorInModule(source.name.clone(), error, position));
+            |error: Box<EvalAltResult>| Box::new(EvalAltResult::ErrorInModule(source.name.clone(), error, place()));
         let mut parsed = engine.compile(&*source.text).map_err(|error| in_module(error.into()))?;
         parsed.set_source(source.name.clone());
         if let Some(line) = unclosed_comment(&source.text) {
