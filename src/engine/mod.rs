@@ -10,6 +10,7 @@ mod hint;
 mod library;
 pub mod limits;
 mod members;
+mod misread;
 mod places;
 mod rename;
 pub mod resolver;

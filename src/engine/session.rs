@@ -9,6 +9,7 @@ use rhai::{AST, Caches, Dynamic, EvalAltResult, GlobalRuntimeState, Module, Posi
 use super::Interpreter;
 use super::evaluator::{self, Evaluator};
 use super::failure::{Context, Failure, Frame};
+use super::misread::Misread;
 use super::rename::{Functions, Role, as_meant};
 use super::run::Loaded;
 use super::show::{self, Limits};
@@ -182,7 +183,10 @@ impl<'a> Session<'a> {
         (self.global.level, self.global.scope_level) = (0, 0);
         let mark = lexical.mark();
         let evaluated = match self.interpreter.evaluator() {
-            Evaluator::Vm => self.run(&tree),
+            Evaluator::Vm => match Misread::of(&tree) {
+                misread if misread.statements => self.walk(&tree),
+                misread => self.run(&tree, &misread.functions),
+            },
             Evaluator::Ast => self.walk(&tree),
         };
         if let Some(start) = lexical.take_start(mark) {
@@ -215,11 +219,11 @@ impl<'a> Session<'a> {
         result
     }
 
-    fn run(&mut self, tree: &AST) -> Result<Dynamic, Box<EvalAltResult>> {
+    fn run(&mut self, tree: &AST, walked: &HashSet<&str>) -> Result<Dynamic, Box<EvalAltResult>> {
         let (engine, lexical) = (self.interpreter.engine(), self.interpreter.host().lexical());
         let functions = tree.iter_functions().map(|f| f.name.to_string());
         lexical.add_to_home(functions.filter(|name| names::may_have_home(name)), None);
-        unwind::or_panicked(|| evaluator::run(engine, lexical, &mut self.global, &mut self.scope, tree))
+        unwind::or_panicked(|| evaluator::run(engine, lexical, &mut self.global, &mut self.scope, tree, walked))
     }
 
     /// What has come of a text that nothing has stopped.
