@@ -39,6 +39,7 @@ pub mod temporary;
 pub mod time;
 pub mod toml;
 pub mod trap;
+pub mod unindexed;
 pub mod unwind;
 pub mod vocabulary;
 
@@ -141,6 +142,7 @@ pub fn register(engine: &mut Engine, host: &Host, vocabulary: &Vocabulary) {
         caught::register(engine);
         arrays::register(engine, host.lexical(), vocabulary);
         sizes::register(engine);
+        unindexed::register(engine);
         record::register(engine);
     }
     let mut room = Room { engine, host, vocabulary, modules: BTreeMap::new() };
