@@ -8,16 +8,16 @@ use stagesh::builtins::names;
 use crate::harness::{CHANGES_OUTPUT, Place, root, stagesh, without_times};
 
 /// A fenced block of a page.
-struct Block {
+pub(crate) struct Block {
     /// The page and the line of the fence.
-    place: String,
+    pub(crate) place: String,
     /// What follows the fence.
-    language: String,
-    text: String,
+    pub(crate) language: String,
+    pub(crate) text: String,
 }
 
 /// The fenced blocks of a page.
-fn blocks(page: &str) -> Vec<Block> {
+pub(crate) fn blocks(page: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
     for (number, line) in read(page).lines().enumerate() {

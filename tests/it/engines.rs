@@ -1,0 +1,221 @@
+//! Both engines do the same: what a script prints, how it ends, and what is said about it.
+
+use std::path::Path;
+
+use proptest::collection::vec;
+use proptest::prelude::any;
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
+
+use crate::docs::blocks;
+use crate::harness::{Output, Place, Run, root, without_times};
+use crate::programs;
+
+/// What a run has shown, in a form that does not differ from run to run.
+fn shown(output: &Output) -> String {
+    let text = output.to_string();
+    let (_, text) = text.split_once('\n').expect("the command is a line of its own");
+    // The names of closures are made anew in each run.
+    let text = without(text, "anon$", |c| c.is_ascii_hexdigit());
+    // `docs/pitfalls.md`: what is caught may have the column that the other engine would not say.
+    without(&text, "\"position\": ", |c| c.is_ascii_digit())
+}
+
+/// A text without what follows each of these marks.
+fn without(text: &str, mark: &str, is_left_out: impl Fn(char) -> bool) -> String {
+    let mut pieces = text.split(mark);
+    let first = pieces.next().unwrap_or_default().to_string();
+    pieces.fold(first, |told, piece| told + mark + piece.trim_start_matches(&is_left_out))
+}
+
+/// What both engines show of a script in a place: the VM, then the walker.
+fn both(place: &Place, script: &Path) -> (String, String) {
+    let start = |engine| Run::new().options(&["--quiet", "--engine", engine]).arg(script).cwd(place.path()).start();
+    let (vm, ast) = (start("vm"), start("ast"));
+    (shown(&vm.finish()), shown(&ast.finish()))
+}
+
+/// Runs a script of several files on both; they print just that, whatever else is the same.
+#[track_caller]
+fn same(files: &[(&str, &str)], stdout: &str) {
+    let place = Place::new();
+    for (name, text) in files {
+        place.write(name, text);
+    }
+    let (vm, ast) = both(&place, Path::new(files[0].0));
+    assert!(vm == ast, "--- on the VM\n{vm}\n--- walked\n{ast}\n---");
+    assert!(ast.contains(&format!("--- stdout\n{stdout}--- stderr\n")), "expected {stdout:?} of\n{ast}");
+}
+
+fn same_script(script: &str, stdout: &str) {
+    same(&[("script.rhai", script)], stdout);
+}
+
+/// Runs a script on both; they say that it fails so.
+#[track_caller]
+fn same_failure(script: &str, message: &str, line_and_column: &str) {
+    let place = Place::new();
+    place.write("script.rhai", script);
+    let (vm, ast) = both(&place, Path::new("script.rhai"));
+    assert!(vm == ast, "--- on the VM\n{vm}\n--- walked\n{ast}\n---");
+    let said = format!("error: {message}\n --> script.rhai:{line_and_column}\n");
+    assert!(ast.contains(&said), "expected {said:?} of\n{ast}");
+}
+
+#[test]
+fn a_variable_that_is_declared_again_is_another() {
+    let again = "let x = 1; let f = || x; let x = f.call() + 1; print(f.call()); print(x);";
+    same_script(again, "1\n2\n");
+    same_script(&format!("fn f() {{ {again} }} f();"), "1\n2\n");
+    same_script(&format!("[0].map(|y| {{ {again} }});"), "1\n2\n");
+    same_script("let x = 1; atexit(|| print(x)); let x = 2;", "1\n");
+    same_script("let X = 1; const X = 2; fn f() { global::X } print(f());", "2\n");
+}
+
+#[test]
+fn what_is_imported_in_a_block_or_a_function_is_so_there_alone() {
+    let modules = [("a.rhai", "fn f() { \"a\" }"), ("b.rhai", "fn f() { \"b\" }")];
+    for (script, stdout) in [
+        ("if true { import \"b\" as m; } print(m::f());", "a\n"),
+        ("for i in 0..2 { import \"b\" as m; if i == 0 { continue; } break; } print(m::f());", "a\n"),
+        ("try { import \"b\" as m; throw 1 } catch { print(m::f()); }", "a\n"),
+        ("fn g() { import \"b\" as m; print(m::f()); } g(); print(m::f());", "b\na\n"),
+        ("let c = || { import \"b\" as m; print(m::f()); }; c.call(); print(m::f());", "b\na\n"),
+    ] {
+        let script = format!("import \"a\" as m; {script}");
+        same(&[("script.rhai", &script), modules[0], modules[1]], stdout);
+    }
+}
+
+#[test]
+fn an_element_of_what_has_none_cannot_be_set() {
+    let failed = "`()` has no property `d` that can be set";
+    same_failure("let x = #{}; x[\"c\"][\"d\"] = 2;", failed, "1:20");
+    same_failure("let x = #{}; x.c[\"d\"] += 2;", failed, "1:17");
+    same_failure("let x = #{}; x.c[0] = 2;", "indexer unavailable: () [i64] = i64", "1:17");
+    same_failure("let x = [true]; x[0][0] = 2;", "indexer unavailable: bool [i64] = i64", "1:21");
+    same_failure("fn f() { this.c[0] = 1; } #{}.f();", "indexer unavailable: () [i64] = i64", "1:16");
+}
+
+#[test]
+fn what_was_read_of_a_value_and_changed_is_no_error() {
+    same_script(
+        "let x = 2.5; x.floor.max(1); let r = attempt([\"echo\", \"a \"]); r.stdout.trim(); print(r.stdout);",
+        "a \n",
+    );
+}
+
+#[test]
+fn an_element_of_a_record_is_set_in_vain() {
+    let place = Place::new();
+    place.write("script.rhai", "let r = attempt([\"true\"]); r[\"code\"] = 5; print(r.code);");
+    let run = |engine: &str| Run::new().options(&["--engine", engine]).arg("script.rhai").cwd(place.path()).run();
+    run("vm").expect(0, "0\n");
+    run("ast").expect(1, "").expect_error("error: indexer unavailable: record [string] = i64");
+}
+
+#[test]
+fn a_part_of_a_constant_is_set_after_it_was_found() {
+    same_failure("const a = [1]; a[7] = 1;", "array index 7 out of bounds: only 1 element in array", "1:18");
+    same_failure("const a = #{b: 1}; a.b = 1;", "cannot modify constant a", "1:20");
+}
+
+#[test]
+fn the_place_of_an_error_is_the_same() {
+    same_failure("let a = [1]; a[0] /= 0;", "division by zero: 1 / 0", "1:19");
+    same_failure("let a = #{b: [\"x\"]}; a.b[0] -= 3;", "there is no function `-` for (string, integer)", "1:29");
+    same_failure("let a = 5; a.call(1 + 2);", "expected a function, not an integer", "1:14");
+    same_failure("print(nowhere::f(1));", "there is no module `nowhere`", "1:7");
+    same_failure("let a = #{}; a.b.c", "`()` has no property `c`", "1:18");
+    same_failure("const a = 5; fn f() { this = 3; } a.f();", "cannot modify constant ", "1:23");
+}
+
+#[test]
+fn of_what_is_caught_the_column_may_differ() {
+    let place = Place::new();
+    place.write("script.rhai", "let a = [1]; try { a[0] /= 0; } catch (e) { print(e.position); }");
+    let column = |engine: &str| {
+        let options = ["--engine", engine];
+        Run::new().options(&options).arg("script.rhai").cwd(place.path()).run().out()
+    };
+    assert_eq!([column("vm"), column("ast")], ["21\n", "25\n"]);
+}
+
+/// The pages of `docs` and the README.
+fn pages() -> Vec<String> {
+    let entries = std::fs::read_dir(root().join("docs")).expect("it is a directory").flatten();
+    let names = entries.map(|entry| format!("docs/{}", entry.file_name().to_string_lossy()));
+    names.filter(|name| name.ends_with(".md")).chain(["README.md".to_string()]).collect()
+}
+
+#[test]
+fn both_do_the_same_with_the_examples_of_the_pages() {
+    let mut count = 0;
+    for block in pages().iter().flat_map(|page| blocks(page)).filter(|block| block.language == "rhai") {
+        let [vm, ast] = ["vm", "ast"].map(|engine| {
+            let place = Place::new();
+            place.write("script.rhai", &block.text);
+            let run = Run::new().options(&["--quiet", "--engine", engine]).arg("script.rhai").cwd(place.path());
+            without_times(&shown(&run.run()))
+        });
+        assert!(vm == ast, "{}\n--- on the VM\n{vm}\n--- walked\n{ast}\n---", block.place);
+        count += 1;
+    }
+    assert!(count > 80, "{count}");
+}
+
+#[test]
+fn both_do_the_same_with_the_scripts() {
+    let mut count = 0;
+    for directory in ["scripts", "tests/scripts"] {
+        for entry in std::fs::read_dir(root().join(directory)).into_iter().flatten().flatten() {
+            if entry.path().extension().is_none_or(|extension| extension != "rhai") {
+                continue;
+            }
+            // As far as a script comes without arguments.
+            let [vm, ast] = ["vm", "ast"].map(|engine| {
+                let place = Place::new();
+                let run = Run::new().options(&["--quiet", "--engine", engine]).arg(entry.path()).cwd(place.path());
+                without_times(&shown(&run.run()))
+            });
+            assert!(vm == ast, "{}\n--- on the VM\n{vm}\n--- walked\n{ast}\n---", entry.path().display());
+            count += 1;
+        }
+    }
+    assert!(count >= 6, "{count}");
+}
+
+fn compare(choices: &[u8], place: &Place) -> Result<(), TestCaseError> {
+    let texts = programs::program(choices);
+    place.write("script.rhai", &texts.script);
+    place.write("m.rhai", &texts.module);
+    let (vm, ast) = both(place, Path::new("script.rhai"));
+    if vm == ast {
+        return Ok(());
+    }
+    Err(TestCaseError::fail(format!(
+        "--- script.rhai\n{}--- m.rhai\n{}--- on the VM\n{vm}\n--- walked\n{ast}\n---",
+        texts.script, texts.module
+    )))
+}
+
+fn campaign(cases: u32, seed: RngSeed) {
+    let config =
+        Config { cases, rng_seed: seed, failure_persistence: None, max_shrink_iters: 1000, ..Config::default() };
+    let place = Place::new();
+    let result = TestRunner::new(config).run(&vec(any::<u8>(), 0..600), |choices| compare(&choices, &place));
+    if let Err(failure) = result {
+        panic!("{failure}");
+    }
+}
+
+#[test]
+fn both_do_the_same_with_two_hundred_programs() {
+    campaign(200, RngSeed::Fixed(1));
+}
+
+#[test]
+#[ignore = "takes minutes; STAGESH_TEST_PROGRAMS says how many programs"]
+fn both_do_the_same_with_many_programs() {
+    let cases = std::env::var("STAGESH_TEST_PROGRAMS").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000);
+    campaign(cases, RngSeed::Random);
+}
