@@ -641,7 +641,7 @@ impl<'a> Writer<'a> {
             }
             _ => {
                 let f = self.function(2);
-                self.line(&format!("print(wait_until(#{{timeout: 0.02, every: 0.01}}, {f}, 3));"));
+                self.line(&format!("print(wait_until(60, || [({f}).call(3)]));"));
             }
         }
     }
