@@ -16,8 +16,9 @@ fn shown(output: &Output) -> String {
     let (_, text) = text.split_once('\n').expect("the command is a line of its own");
     // The names of closures are made anew in each run.
     let text = without(text, "anon$", |c| c.is_ascii_hexdigit());
-    // `docs/pitfalls.md`: what is caught may have the column that the other engine would not say.
-    without(&text, "\"position\": ", |c| c.is_ascii_digit())
+    // `docs/pitfalls.md`: in what is caught the column may differ, and the number of an argument that is in use.
+    let text = without(&text, "\"position\": ", |c| c.is_ascii_digit());
+    without(&text, "argument #", |c| c.is_ascii_digit())
 }
 
 /// A text without what follows each of these marks.
@@ -141,6 +142,18 @@ fn of_what_is_caught_the_column_may_differ() {
 }
 
 #[test]
+fn which_argument_is_in_use_may_differ() {
+    let place = Place::new();
+    place.write("script.rhai", "let a = [1]; try { a.map(|n| n).filter(|n| n == a); } catch (e) { print(e.message); }");
+    let said = |engine: &str| {
+        let options = ["--engine", engine];
+        Run::new().options(&options).arg("script.rhai").cwd(place.path()).run().out()
+    };
+    let of = |number: usize| format!("Data race detected on argument #{number} of function 'filter'\n");
+    assert_eq!([said("vm"), said("ast")], [of(1), of(2)]);
+}
+
+#[test]
 fn only_the_vm_says_where_an_exported_closure_is_called() {
     let place = Place::new();
     place.write("m.rhai", "let kept = |x| x.bad; export kept as KEPT;");
@@ -178,7 +191,9 @@ fn both_do_the_same_with_the_scripts() {
     let mut count = 0;
     for directory in ["scripts", "tests/scripts"] {
         for entry in std::fs::read_dir(root().join(directory)).into_iter().flatten().flatten() {
-            if entry.path().extension().is_none_or(|extension| extension != "rhai") {
+            // What these print has no order: processes that run at once do.
+            let is_racing = ["builds.rhai", "server.rhai"].iter().any(|name| entry.file_name() == **name);
+            if is_racing || entry.path().extension().is_none_or(|extension| extension != "rhai") {
                 continue;
             }
             // As far as a script comes without arguments.
@@ -191,7 +206,7 @@ fn both_do_the_same_with_the_scripts() {
             count += 1;
         }
     }
-    assert!(count >= 6, "{count}");
+    assert!(count >= 4, "{count}");
 }
 
 fn compare(choices: &[u8], place: &Place) -> Result<(), TestCaseError> {
