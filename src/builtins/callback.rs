@@ -15,6 +15,7 @@ use rhai::{
 
 use super::command::Command;
 use super::error::Error;
+use super::repeated::Caller;
 use super::{Call, Host, Outcome, names, unwind};
 use crate::host::background::Background;
 use crate::host::stages::Label;
@@ -203,16 +204,19 @@ impl Entry {
     }
 
     /// Calls it in its working directory and its surroundings, as deep in calls as its caller is.
-    pub fn call(&self, host: &Host, engine: &Engine, level: usize) -> Outcome {
-        host.visit(&self.surroundings.directory, || unwind::or_panicked(|| self.call_here(host, engine, level)))
+    pub fn call(&self, host: &Host, caller: &mut Caller<'_>) -> Outcome {
+        host.visit(&self.surroundings.directory, || unwind::or_panicked(|| self.call_here(host, caller)))
     }
 
-    fn call_here(&self, host: &Host, engine: &Engine, level: usize) -> Outcome {
+    fn call_here(&self, host: &Host, caller: &mut Caller<'_>) -> Outcome {
         match &self.target {
             Target::Function(pointer, args) => {
                 let own = self.surroundings.home.as_ref().unwrap_or(&self.surroundings.global);
                 let later = host.lexical().later(own);
-                call_in(later.as_ref().unwrap_or(own), engine, pointer, args, self.position, level)
+                let own = later.as_ref().unwrap_or(own);
+                caller
+                    .call(host.lexical(), own, pointer, args, self.position)
+                    .unwrap_or_else(|| call_in(own, caller.engine(), pointer, args, self.position, caller.level()))
             }
             Target::Other(other) => match &**other {
                 Other::Command(command) => super::command::run(host, command).map(|()| Dynamic::UNIT),

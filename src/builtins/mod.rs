@@ -146,30 +146,44 @@ pub fn register(engine: &mut Engine, host: &Host, vocabulary: &Vocabulary) {
         record::register(engine);
     }
     let mut room = Room { engine, host, vocabulary, modules: BTreeMap::new() };
-    exit::register(&mut room);
-    scope::register(&mut room);
-    stage::register(&mut room);
-    trap::register(&mut room);
-    time::register(&mut room);
-    output::register(&mut room);
-    input::register(&mut room);
-    process::register(&mut room);
-    command::register(&mut room);
-    background::register(&mut room);
-    path::register(&mut room);
-    fs::register(&mut room);
-    temporary::register(&mut room);
-    lock::register(&mut room);
-    env::register(&mut room);
-    json::register(&mut room);
-    toml::register(&mut room);
-    net::register(&mut room);
-    log::register(&mut room);
-    retry::register(&mut room);
-    script_options::register(&mut room);
-    asking::register(&mut room);
+    for (register, names) in ROOMS {
+        if vocabulary.has_any(names) {
+            register(&mut room);
+        }
+    }
     room.close();
 }
+
+type Register = fn(&mut Room<'_>);
+
+/// The rooms, and what is in them; a module stands for all of it. A room that no text names is not even entered: its code
+/// would have to be loaded.
+const ROOMS: &[(Register, &[&str])] = &[
+    // A handler is what `start` and `fs::lock` leave, too.
+    (exit::register, &["atexit", "unregister", "handlers", "exit", "exit_now", "start", "fs"]),
+    (scope::register, &["scope", "outcome"]),
+    (stage::register, &["stage"]),
+    (trap::register, &["trap", "untrap", "trapped"]),
+    (time::register, &["sleep", "time"]),
+    (output::register, &["print", "debug", "eprint"]),
+    (input::register, &["read_line", "read_all", "args", "script_path", "script_dir"]),
+    (process::register, &["pid", "kill", "cd", "cwd"]),
+    (command::register, &["run", "shell", "sh", "capture", "succeeds", "attempt", "quote", "which"]),
+    // A process is what `fs::holder` gives, too.
+    (background::register, &["start", "process", "wait_any", "wait_all", "fs"]),
+    (path::register, &["path"]),
+    (fs::register, &["fs"]),
+    (temporary::register, &["fs"]),
+    (lock::register, &["fs"]),
+    (env::register, &["env"]),
+    (json::register, &["json", "parse_json"]),
+    (toml::register, &["toml"]),
+    (net::register, &["net"]),
+    (log::register, &["log"]),
+    (retry::register, &["retry", "wait_until"]),
+    (script_options::register, &["options"]),
+    (asking::register, &["confirm", "prompt", "secret"]),
+];
 
 /// What a builtin is given besides its arguments.
 pub struct Call<'a> {
@@ -276,5 +290,18 @@ fn native(
             .map(|(at, arg)| if at == 0 { arg.flatten_clone() } else { std::mem::take(&mut **arg).flatten() })
             .collect();
         body(&Call { host: &host, context: &context }, &args)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_builtin_is_in_a_room() {
+        for known in names::GLOBAL {
+            let word = known.parts().0.unwrap_or(known.name);
+            assert!(ROOMS.iter().any(|(_, names)| names.contains(&word)), "{}", known.name);
+        }
     }
 }

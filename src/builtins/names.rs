@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use rhai::{Dynamic, EvalAltResult, EvalContext, FnPtr, Module};
+use rhai::{Dynamic, EvalAltResult, EvalContext, FnPtr, Module, Shared};
 
 /// A builtin and the numbers of arguments that it takes.
 pub struct Name {
@@ -276,11 +276,15 @@ pub(super) fn value(
     name: &str,
     context: &EvalContext<'_, '_, '_, '_, '_, '_>,
 ) -> Result<Option<Dynamic>, Box<EvalAltResult>> {
-    let is_own = |module: &Module| module.iter_script_fn_info().any(|(_, _, known, ..)| known == name);
-    let pointer = match find(name) {
-        _ if context.iter_namespaces().any(is_own) => FnPtr::new(name)?,
-        Some(known) => pointer_to(known)?,
-        None => return Ok(None),
+    let own = |module: &Module| {
+        let found = module.iter_script_fn_info().find(|(_, _, known, ..)| *known == name);
+        found.map(|(.., definition)| Shared::clone(definition))
+    };
+    let pointer = match (context.iter_namespaces().find_map(own), find(name)) {
+        // It knows its definition, by which it is called if the arguments are as many as that takes.
+        (Some(definition), _) => FnPtr::from(definition),
+        (None, Some(known)) => pointer_to(known)?,
+        (None, None) => return Ok(None),
     };
     Ok(Some(Dynamic::from(pointer)))
 }

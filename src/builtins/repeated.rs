@@ -5,9 +5,10 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use rhai::grain::{SharedProgram, Vm};
-use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, GlobalRuntimeState, NativeCallContext, Position};
 
 use super::lexical::Lexical;
 use super::{Outcome, names, standard};
@@ -35,6 +36,64 @@ impl Compiled {
 
     fn find(&self, name: &str) -> Option<Function> {
         self.0.borrow().get(name).cloned().flatten()
+    }
+}
+
+/// Calls functions one after the other, as the clean-up does: those in the same surroundings have one VM.
+pub struct Caller<'e> {
+    engine: &'e Engine,
+    level: usize,
+    last: Option<(Rc<GlobalRuntimeState>, Vm<'e>)>,
+}
+
+impl<'e> Caller<'e> {
+    /// For calls from `level` calls deep.
+    pub fn new(engine: &'e Engine, level: usize) -> Self {
+        Self { engine, level, last: None }
+    }
+
+    /// The interpreter.
+    pub fn engine(&self) -> &'e Engine {
+        self.engine
+    }
+
+    /// How many calls the calls are within.
+    pub fn level(&self) -> usize {
+        self.level
+    }
+
+    /// Calls what a pointer means in these surroundings, as if from `at`.
+    ///
+    /// # Returns
+    ///
+    /// What it gives; `None` if it is no function that was compiled for the VM.
+    pub fn call(
+        &mut self,
+        lexical: &Lexical,
+        surroundings: &Rc<GlobalRuntimeState>,
+        pointer: &FnPtr,
+        args: &[Dynamic],
+        at: Position,
+    ) -> Option<Outcome> {
+        let name = pointer.fn_name();
+        let function = lexical.compiled.find(name).filter(|function| function.params == args.len())?;
+        if !surroundings.lib.iter().any(|module| module.get_script_fn(name, args.len()).is_some()) {
+            return None;
+        }
+        // Taken, so that a panic leaves none behind.
+        let known = self.last.take().filter(|(known, _)| Rc::ptr_eq(known, surroundings));
+        let mut vm = known.map_or_else(
+            || {
+                let mut global = GlobalRuntimeState::clone(surroundings);
+                global.level = self.level + 1;
+                Vm::with_global_state(self.engine, global)
+            },
+            |(_, vm)| vm,
+        );
+        let args = args.iter().cloned().collect();
+        let result = vm.call_function(&function.program, name, args, self.level + 1, at);
+        self.last = Some((Rc::clone(surroundings), vm));
+        Some(result)
     }
 }
 

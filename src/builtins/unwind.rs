@@ -7,6 +7,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
 
 use super::callback::Entry;
 use super::error::thrown_message;
+use super::repeated::Caller;
 use super::{HandlerFailure, Host, Outcome, Why};
 use crate::host::exit_stack::EntryId;
 use crate::host::frames::HandlerInfo;
@@ -17,14 +18,15 @@ use crate::host::stop::Stop;
 /// Calls what is pending and not older than `mark`, newest first, `level` calls deep; what is registered
 /// meanwhile comes next.
 pub fn run_down_to(host: &Host, engine: &Engine, level: usize, mark: EntryId, ending: &Ending) {
+    let mut caller = Caller::new(engine, level);
     while let Some((_, entry)) = host.stack(|stack| stack.pop(mark)) {
-        run_entry(host, engine, level, entry, Some(ending));
+        run_entry(host, &mut caller, entry, Some(ending));
     }
 }
 
 /// Calls one entry as the clean-up does: what it raises is reported, and the rest goes on.
-fn run_entry(host: &Host, engine: &Engine, level: usize, entry: Entry, ending: Option<&Ending>) {
-    let (result, stop) = call(host, engine, level, &entry, ending.cloned());
+fn run_entry(host: &Host, caller: &mut Caller<'_>, entry: Entry, ending: Option<&Ending>) {
+    let (result, stop) = call(host, caller, &entry, ending.cloned());
     if !settle(host, &entry, stop) {
         settle_result(host, &entry, &result);
     }
@@ -95,7 +97,7 @@ pub fn run_one(host: &Host, context: &NativeCallContext<'_>, id: EntryId) -> Out
     }
     let Some(entry) = host.stack(|stack| stack.take(id)) else { return Ok(Dynamic::UNIT) };
     let level = context.global_runtime_state().level;
-    let (result, stop) = call(host, context.engine(), level, &entry, host.outcome());
+    let (result, stop) = call(host, &mut Caller::new(context.engine(), level), &entry, host.outcome());
     let result = if settle(host, &entry, stop) {
         Ok(Dynamic::UNIT)
     } else {
@@ -116,9 +118,9 @@ fn called_at(error: Box<EvalAltResult>, place: Position) -> Box<EvalAltResult> {
     }
 }
 
-fn call(host: &Host, engine: &Engine, level: usize, entry: &Entry, outcome: Option<Ending>) -> (Outcome, Option<Stop>) {
+fn call(host: &Host, caller: &mut Caller<'_>, entry: &Entry, outcome: Option<Ending>) -> (Outcome, Option<Stop>) {
     host.enter(HandlerInfo { name: entry.title(), timeout: entry.timeout(), stage: entry.stage().cloned(), outcome });
-    let result = entry.call(host, engine, level);
+    let result = entry.call(host, caller);
     // What it printed is its own: flushed before the next one runs.
     let _ = host.flush();
     let stop = host.leave();

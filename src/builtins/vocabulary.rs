@@ -16,7 +16,10 @@ pub struct Vocabulary {
 }
 
 /// What a text can do to values without a name. Where it has the characters, it may do it.
-const OPERATORS: [&str; 4] = ["+", "-", "==", "!="];
+const OPERATORS: [&str; 5] = ["+", "-", "==", "!=", OTHER_PLUS];
+
+/// A `+` whose left side is no text in quotes: that may be any value.
+pub const OTHER_PLUS: &str = "?+";
 
 /// Words with which a script names what its text does not: by a string, or by another text.
 const COMPUTING: [&str; 3] = ["Fn", "eval", "is_def_fn"];
@@ -54,7 +57,10 @@ impl Vocabulary {
             return;
         }
         for (bit, operator) in OPERATORS.iter().enumerate() {
-            let is_there = text.as_bytes().windows(operator.len()).any(|bytes| bytes == operator.as_bytes());
+            let is_there = match *operator {
+                OTHER_PLUS => text.split('+').rev().skip(1).any(|left| !left.trim_end().ends_with('"')),
+                operator => text.as_bytes().windows(operator.len()).any(|bytes| bytes == operator.as_bytes()),
+            };
             self.operators |= u32::from(is_there) << bit;
         }
         self.is_plain &= is_plain(text);

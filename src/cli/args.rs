@@ -68,7 +68,7 @@ pub struct Args {
     pub engine: Engine,
 
     /// Time between a signal to a command and KILL
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = GRACE)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = SPELT_GRACE)]
     pub grace: Duration,
 
     /// Limit for each exit handler that has none of its own [default: none]
@@ -92,8 +92,9 @@ pub struct Args {
     version: Option<bool>,
 }
 
-/// The grace period where nothing else is said, as the command line spells it.
-const GRACE: &str = "3";
+/// The grace period where nothing else is said, and as the command line spells it.
+const GRACE: Duration = Duration::from_secs(3);
+const SPELT_GRACE: &str = "3";
 
 impl Args {
     /// Those of a command line without an option: a script and its arguments. A build machine starts most of its scripts so;
@@ -109,7 +110,7 @@ impl Args {
             quiet: false,
             color: Color::Auto,
             engine: Engine::Vm,
-            grace: seconds(GRACE).unwrap_or_default(),
+            grace: GRACE,
             handler_timeout: None,
             report: None,
             reraise: false,

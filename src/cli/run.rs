@@ -21,7 +21,6 @@ use crate::host::settings::{Colors, Groups, Origin, Settings};
 use crate::sys::descriptor::{Which, is_read_elsewhere};
 use crate::sys::entry::on_stack;
 use crate::sys::interrupts::Interrupts;
-use crate::sys::memory::favour_this_thread;
 use crate::sys::status::Status;
 
 /// What is to be done.
@@ -124,7 +123,6 @@ impl Job {
     }
 
     fn run_here(self) -> Status {
-        favour_this_thread();
         let start = crate::sys::descriptor::working_directory();
         let sources = Sources::new(&start);
         let color = self.settings.colors.stderr;

@@ -13,7 +13,7 @@ use rhai::{Engine, Module};
 
 use super::resolver::locate;
 use super::source::{SourceText, Sources};
-use crate::builtins::vocabulary::Vocabulary;
+use crate::builtins::vocabulary::{OTHER_PLUS, Vocabulary};
 
 /// Builtins by which a script may change the texts that it imports.
 const WRITING: [&str; 10] = ["attempt", "capture", "fs", "kill", "log", "run", "sh", "shell", "start", "succeeds"];
@@ -37,7 +37,7 @@ const PARTS: &[Part] = &[
     Part {
         init: ArithmeticPackage::init,
         names: &["abs", "is_even", "is_odd", "is_zero", "sign"],
-        operators: &["+", "-"],
+        operators: &[OTHER_PLUS, "-"],
     },
     // Whatever is printed, or put into a text.
     Part { init: BasicStringPackage::init, names: &[], operators: &[ALWAYS] },
@@ -147,7 +147,7 @@ const PARTS: &[Part] = &[
             "truncate",
             "zip",
         ],
-        operators: &["+", "==", "!="],
+        operators: &[OTHER_PLUS, "==", "!="],
     },
     Part {
         init: BasicBlobPackage::init,
@@ -212,7 +212,7 @@ const PARTS: &[Part] = &[
             "to_json",
             "values",
         ],
-        operators: &["+", "==", "!="],
+        operators: &[OTHER_PLUS, "==", "!="],
     },
     Part { init: BasicTimePackage::init, names: &["elapsed", "timestamp"], operators: &[] },
     Part {

@@ -6,8 +6,9 @@ use stagesh_entry::Disposition;
 
 use super::signal::{Signal, SignalSet};
 
-/// Does what Rust's runtime does before `main`.
+/// Does what Rust's runtime does before `main`. The thread is the interpreter's.
 pub fn prepare() {
+    super::memory::favour_this_thread();
     stagesh_entry::prepare();
 }
 

@@ -7,7 +7,7 @@ static ALLOCATOR: Allocator = Allocator;
 
 /// Makes this thread the interpreter's: its small blocks are kept for the values that it makes next. It lives as long as
 /// the process.
-pub fn favour_this_thread() {
+pub(super) fn favour_this_thread() {
     ALLOCATOR.keep_blocks_of_this_thread();
 }
 

@@ -7,7 +7,7 @@
 //! This crate is apart from stagesh because it needs `unsafe`, which is denied there.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -19,6 +19,10 @@ const ALIGN: usize = 16;
 
 /// Blocks of each size that are kept: at most 2.5 MiB in all.
 const KEPT: u32 = 4096;
+
+/// The first small blocks of the thread that keeps its own are cut from one piece, which is there from the start: a process
+/// that lives for a millisecond has no more to do with the system's allocator.
+const ARENA: usize = 1 << 18;
 
 /// The longest text, in bytes.
 const TEXT_LIMIT: usize = 1 << 31;
@@ -35,8 +39,22 @@ struct Free {
     count: Cell<u32>,
 }
 
+/// The piece, which only the thread that keeps its blocks cuts from.
+#[repr(align(16))]
+struct Arena(UnsafeCell<[u8; ARENA]>);
+
+// SAFETY: its bytes belong to whoever was given a block of them.
+unsafe impl Sync for Arena {}
+
+static FIRST: Arena = Arena(UnsafeCell::new([0; ARENA]));
+
+/// Whether a thread has the piece.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
 struct Cache {
     is_used: Cell<bool>,
+    /// How much of the piece is left to this thread, from its end.
+    left: Cell<usize>,
     classes: [Free; CLASSES],
 }
 
@@ -45,6 +63,7 @@ thread_local! {
     static CACHE: Cache = const {
         Cache {
             is_used: Cell::new(false),
+            left: Cell::new(0),
             classes: [const { Free { head: Cell::new(None), count: Cell::new(0) } }; CLASSES],
         }
     };
@@ -56,7 +75,12 @@ impl Allocator {
     /// From now on the small blocks that this thread frees are kept for it. For a thread that lives as long as the
     /// process: they are not given back when it ends.
     pub fn keep_blocks_of_this_thread(&self) {
-        CACHE.with(|cache| cache.is_used.set(true));
+        CACHE.with(|cache| {
+            cache.is_used.set(true);
+            if !IS_TAKEN.swap(true, Relaxed) {
+                cache.left.set(ARENA);
+            }
+        });
     }
 
     /// Whether there was a text of more than 2^31 bytes, or a vector of more than as many elements of 16 bytes, since this
@@ -92,16 +116,30 @@ fn layout_of(class: usize) -> Layout {
     LAYOUTS[class]
 }
 
+/// A block that was freed, or a new one of the piece.
 #[inline]
 fn reuse(class: usize) -> Option<NonNull<u8>> {
     CACHE.with(|cache| {
         let free = &cache.classes[class];
-        let block = free.head.get()?;
+        let Some(block) = free.head.get() else { return cut(cache, class) };
         // SAFETY: the block is free and ours, and `keep` has written the next one there.
         free.head.set(unsafe { block.cast::<Option<NonNull<u8>>>().read() });
         free.count.set(free.count.get() - 1);
         Some(block)
     })
+}
+
+fn cut(cache: &Cache, class: usize) -> Option<NonNull<u8>> {
+    let size = layout_of(class).size().next_multiple_of(ALIGN);
+    let at = ARENA - cache.left.get();
+    cache.left.set(cache.left.get().checked_sub(size)?);
+    // SAFETY: it is within the piece, of which no other block begins there.
+    NonNull::new(unsafe { FIRST.0.get().cast::<u8>().add(at) })
+}
+
+/// Whether the block is of the piece, and so none of the system's.
+fn is_first(block: *mut u8) -> bool {
+    block.addr().wrapping_sub(FIRST.0.get().addr()) < ARENA
 }
 
 /// Whether the block is kept.
@@ -147,7 +185,7 @@ fn watch(align: usize, old: usize, new: usize) {
 }
 
 // SAFETY: every block is one of `System`, of the layout that is asked for or of that of its class, which the layout alone
-// tells. A kept block is given out once.
+// tells, or it is cut from the piece and never given to `System`. A kept block is given out once.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -171,7 +209,7 @@ unsafe impl GlobalAlloc for Allocator {
             Some(class) => {
                 // SAFETY: the block was allocated with this layout, so it is one of the class, and it is given up.
                 let is_kept = NonNull::new(block).is_some_and(|block| unsafe { keep(class, block) });
-                if !is_kept {
+                if !is_kept && !is_first(block) {
                     // SAFETY: it was allocated by `System` with the layout of the class.
                     unsafe { System.dealloc(block, layout_of(class)) };
                 }
@@ -290,6 +328,30 @@ mod tests {
             }
         });
         assert_eq!(kept.join().expect("it ends"), (KEPT, KEPT as usize + 10));
+    }
+
+    #[test]
+    fn blocks_of_the_piece_do_not_overlap_and_any_thread_may_free_them() {
+        let blocks = std::thread::spawn(|| {
+            Allocator.keep_blocks_of_this_thread();
+            // Another test may have the piece.
+            CACHE.with(|cache| {
+                let mut blocks: Vec<usize> = Vec::new();
+                let had = cache.left.replace(ARENA);
+                for class in (0..CLASSES).cycle().take(500) {
+                    blocks.push(cut(cache, class).expect("there is room").addr().get());
+                }
+                cache.left.set(had);
+                let ends = (0..CLASSES).cycle().map(|class| layout_of(class).size());
+                blocks.into_iter().zip(ends).collect::<Vec<_>>()
+            })
+        });
+        let blocks = blocks.join().expect("it ends");
+        assert!(blocks.windows(2).all(|pair| pair[0].0 + pair[0].1 <= pair[1].0 && pair[1].0 % ALIGN == 0));
+        let first = std::ptr::with_exposed_provenance_mut::<u8>(blocks[0].0);
+        assert!(is_first(first) && !is_first(std::ptr::dangling_mut()));
+        // SAFETY: no other block of the piece is at this place, and it is not used again.
+        unsafe { Allocator.dealloc(first, layout(24)) };
     }
 
     #[test]
