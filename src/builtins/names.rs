@@ -280,11 +280,13 @@ pub(super) fn value(
         let found = module.iter_script_fn_info().find(|(_, _, known, ..)| *known == name);
         found.map(|(.., definition)| Shared::clone(definition))
     };
-    let pointer = match (context.iter_namespaces().find_map(own), find(name)) {
+    let pointer = match context.iter_namespaces().find_map(own) {
         // It knows its definition, by which it is called if the arguments are as many as that takes.
-        (Some(definition), _) => FnPtr::from(definition),
-        (None, Some(known)) => pointer_to(known)?,
-        (None, None) => return Ok(None),
+        Some(definition) => FnPtr::from(definition),
+        None => match find(name) {
+            Some(known) => pointer_to(known)?,
+            None => return Ok(None),
+        },
     };
     Ok(Some(Dynamic::from(pointer)))
 }

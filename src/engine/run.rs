@@ -50,11 +50,7 @@ impl Interpreter {
         // The default deletes `try { import … } catch {}`, the full one calls functions while compiling.
         engine.set_optimization_level(rhai::OptimizationLevel::None);
         Resolver::install(&mut engine, &host, &sources, evaluator);
-        let (progress, stack) = (host.clone(), limits::StackGuard::new());
-        engine.on_progress(move |_| {
-            let is_over = progress.checkpoint() || stack.is_exhausted();
-            if is_over { Some(Dynamic::UNIT) } else { memory::take_excess().then(|| TOO_LONG.into()) }
-        });
+        engine.on_progress(hook(&host));
         builtins::register(&mut engine, &host, vocabulary);
         Self { engine, host, sources, evaluator }
     }
@@ -135,6 +131,16 @@ impl Interpreter {
             self.host.drain();
         }
         status
+    }
+}
+
+/// What looks after each operation of a script whether it is to go on: not after a stop, not deeper than the stack, and not
+/// with a value that is too long.
+pub fn hook(host: &Host) -> impl Fn(u64) -> Option<Dynamic> + 'static {
+    let (host, stack) = (host.clone(), limits::StackGuard::new());
+    move |_| {
+        let is_over = host.checkpoint() || stack.is_exhausted();
+        if is_over { Some(Dynamic::UNIT) } else { memory::take_excess().then(|| TOO_LONG.into()) }
     }
 }
 

@@ -59,13 +59,9 @@ pub(crate) fn file(path: impl AsRef<OsStr>) -> Run {
 }
 
 impl Run {
-    /// `stagesh` without an argument but for the evaluator, if `STAGESH_TEST_ENGINE` names one.
+    /// `stagesh` without an argument.
     pub(crate) fn new() -> Self {
-        let mut words = vec![stagesh().into()];
-        if let Some(engine) = std::env::var_os("STAGESH_TEST_ENGINE") {
-            words.extend(["--engine".into(), engine]);
-        }
-        Self { words, stdin: Vec::new(), directory: None, env: Vec::new() }
+        Self { words: vec![stagesh().into()], stdin: Vec::new(), directory: None, env: Vec::new() }
     }
 
     /// An argument after those given so far.
@@ -106,6 +102,11 @@ impl Run {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.words[0]);
+        // All tests run on the other evaluator, too, but for those that say theirs.
+        let engine = std::env::var_os("STAGESH_TEST_ENGINE");
+        let engine =
+            engine.filter(|_| !self.words.iter().any(|word| word == "--engine") && self.words[0] == *stagesh());
+        command.args(engine.into_iter().flat_map(|engine| ["--engine".into(), engine]));
         command.args(&self.words[1..]);
         for name in CHANGES_OUTPUT {
             command.env_remove(name);

@@ -256,7 +256,7 @@ fn a_missing_a_faulty_and_a_cyclic_module_are_script_errors() {
 }
 
 /// Scripts that would abort the host if nothing held them.
-const ABORTING: [(&str, &str); 12] = [
+const ABORTING: [(&str, &str); 13] = [
     // A function of Rhai's that panics: the map holds itself.
     ("let m = #{}; m.f = || m; m.to_json();", "internal error: "),
     ("fn f(n) { f(n + 1) } f(0);", "endless recursion?"),
@@ -270,6 +270,8 @@ const ABORTING: [(&str, &str); 12] = [
     ("let s = \"x\"; s.pad(1 << 40, 'y');", "above the limit of 2 GiB"),
     ("blob(1 << 46);", "above the limit of 2 GiB"),
     ("let a = []; a.pad(1 << 40, 0);", "above the limit of 2 GiB"),
+    // The memory is asked for, and never touched.
+    ("let b = blob(1 << 31); b += blob(8); loop { }", "a value has become longer than the limit of 2 GiB"),
 ];
 
 #[test]
