@@ -7,7 +7,7 @@
 
 mod support;
 
-use support::{STAGESH, cold_pairs, heading, measure, row, runs, words};
+use support::{cold_pairs, heading, measure, row, runs, stagesh, words};
 
 /// Two programs that do the same, and what is run before each, and not timed.
 struct Pair {
@@ -76,7 +76,7 @@ fn main() {
             shell(pair.before);
             [measure(&words(program)).wall]
         };
-        let (own, other) = ([STAGESH, "-e", pair.script], ["/bin/sh", "-c", pair.shell]);
+        let (own, other) = ([stagesh(), "-e", pair.script], ["/bin/sh", "-c", pair.shell]);
         // They take long, and what they read has just been written.
         let [measured] = cold_pairs(runs(2), || once(&own), || once(&other));
         row(pair.what, pair.beside, &measured, None);

@@ -7,7 +7,7 @@
 
 mod support;
 
-use support::{STAGESH, figures, heading, measure, median, missing, pairs, peer, row, runs, words};
+use support::{figures, heading, measure, median, missing, pairs, peer, row, runs, stagesh, words};
 
 /// Prints the seconds that `n` calls, registrations and handlers take.
 const SCRIPT: &str = r"
@@ -70,7 +70,7 @@ fn once(program: &[&str], count: u32) -> [f64; 3] {
 /// Bytes for each handler that is registered so: the peak with them, less the peak without.
 fn memory(register: &str) -> f64 {
     let script = format!("fn f() {{ }} for i in 0..parse_int(args()[0]) {{ {register}; }} exit_now(0);");
-    let peak = |count: u32| measure(&words(&[STAGESH, "-e", &script, &count.to_string()])).peak;
+    let peak = |count: u32| measure(&words(&[stagesh(), "-e", &script, &count.to_string()])).peak;
     (peak(HELD) - peak(0)) * 1024.0 / f64::from(HELD)
 }
 
@@ -78,7 +78,7 @@ fn main() {
     if support::has_measured() {
         return;
     }
-    let own = [STAGESH, "-e", SCRIPT];
+    let own = [stagesh(), "-e", SCRIPT];
     let runs = runs(9);
     heading("Handlers: what the script itself measures.");
     let rows = [("a plain call", None), ("registering", Some(2.0)), ("running", Some(2.0))];

@@ -10,7 +10,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use support::{STAGESH, figures, geometric_mean, heading, measure, missing, pairs, peer, row, runs, words};
+use support::{figures, geometric_mean, heading, measure, missing, pairs, peer, row, runs, stagesh, words};
 
 /// The programs, in the order of their names; the name begins with what it is about.
 fn programs() -> Vec<PathBuf> {
@@ -35,7 +35,7 @@ fn main() {
         let name = program.file_stem().and_then(|stem| stem.to_str()).expect("its name is text");
         let name = name.replacen('_', ": ", 1).replace('_', " ");
         let path = program.to_str().expect("the path is text");
-        let (own, other) = (words(&[STAGESH, path]), words(&[&rhai_run, path]));
+        let (own, other) = (words(&[stagesh(), path]), words(&[&rhai_run, path]));
         let (mut one, mut another) = (String::new(), String::new());
         let once = |words, printed: &mut String| {
             let run = measure(words);

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{Guarded, Pairs, STAGESH, figures, heading, median, missing, peer, quantile, runs, words};
+use support::{Guarded, Pairs, figures, heading, median, missing, peer, quantile, runs, stagesh, words};
 
 /// Milliseconds that an answer may take.
 const PATIENCE: u16 = 10_000;
@@ -139,7 +139,7 @@ fn both(own: &[f64], other: &[f64]) -> [[f64; 3]; 2] {
 
 fn compare(state: &State, runs: usize) {
     let begins = format!("{STAGESH_BEGINS}{}", state.stagesh);
-    let own = Contender { name: "stagesh", words: words(&[STAGESH, "-q", "-e", &begins]), times: Vec::new() };
+    let own = Contender { name: "stagesh", words: words(&[stagesh(), "-q", "-e", &begins]), times: Vec::new() };
     let mut contenders = vec![own];
     let what = |figure: &str| format!("{}: {figure}, µs", state.name);
     for (name, code) in state.others {

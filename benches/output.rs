@@ -6,7 +6,7 @@
 
 mod support;
 
-use support::{STAGESH, Sink, heading, measure_into, missing, pairs, peer, row, runs, words};
+use support::{Sink, heading, measure_into, missing, pairs, peer, row, runs, stagesh, words};
 
 /// Lines of each run.
 const LINES: usize = 1_000_000;
@@ -16,7 +16,7 @@ fn main() {
         return;
     }
     heading("Output: a million times `print`, the whole run.");
-    let own = words(&[STAGESH, "-e", &format!("for i in 1..={LINES} {{ print(i); }}")]);
+    let own = words(&[stagesh(), "-e", &format!("for i in 1..={LINES} {{ print(i); }}")]);
     for (place, sink) in [("a file", Sink::File), ("a pipe", Sink::Pipe)] {
         let what = |unit| format!("into {place}: {unit}");
         let Some(perl) = peer("perl") else {

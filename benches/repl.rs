@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, poll};
 use pty_process::blocking::{Command, Pty, open};
-use support::{Guarded, STAGESH, median, missing, peer, quantile, runs};
+use support::{Guarded, median, missing, peer, quantile, runs, stagesh};
 
 /// Milliseconds that an answer may take.
 const PATIENCE: u16 = 10_000;
@@ -104,7 +104,7 @@ fn main() {
     println!("\nThe REPL: at a terminal of its own.");
     println!("{:<62} {:<8} {:>5} {:>10} {:>10}", "what", "program", "runs", "median ms", "p99 ms");
     let (python, node, bash) = (peer("python3"), peer("node"), peer("bash"));
-    let own = Some(STAGESH);
+    let own = Some(stagesh());
     let contenders = [
         ("the prompt", "stagesh", own, "-q", &empty, "> "),
         ("the prompt, 100,000 lines of history", "stagesh", own, "-q", &full, "> "),
@@ -128,8 +128,8 @@ fn main() {
     }
 
     for (load, words, state) in [
-        ("", vec![STAGESH, "-q"], &empty),
-        (", 100,000 lines and 10,000 variables", vec![STAGESH, "-q", "-i", script], &full),
+        ("", vec![stagesh(), "-q"], &empty),
+        (", 100,000 lines and 10,000 variables", vec![stagesh(), "-q", "-i", script], &full),
     ] {
         let Some((mut session, _)) = Session::start(&words, state, "> ") else { continue };
         // Whatever is read at the first key, or the first Tab.

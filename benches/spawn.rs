@@ -7,7 +7,7 @@
 
 mod support;
 
-use support::{STAGESH, heading, measure, missing, pairs, peer, row, runs, words};
+use support::{heading, measure, missing, pairs, peer, row, runs, stagesh, words};
 
 /// Commands of each run.
 const COMMANDS: u32 = 1000;
@@ -50,7 +50,7 @@ fn main() {
             // What fills the memory is not counted.
             script = format!("let held = blob({held}, 1); let start = timestamp(); {script} print(start.elapsed);");
         }
-        let own = words(&[STAGESH, "-e", &script]);
+        let own = words(&[stagesh(), "-e", &script]);
         let other = words(&[&program, "-c", if beside == "python3" { &python } else { &shell }]);
         let [measured] = pairs(runs(5), || each(&own), || each(&other));
         row(what, beside, &measured, target);

@@ -9,7 +9,7 @@ mod support;
 
 use std::path::Path;
 
-use support::{STAGESH, heading, measure, missing, pairs, peer, row, runs, words};
+use support::{heading, measure, missing, pairs, peer, row, runs, stagesh, words};
 
 /// Files of the scripts, and what is in them.
 const FILES: [(&str, &str); 6] = [
@@ -54,7 +54,7 @@ fn compare(place: &Path, what: &str, script: &str, (name, other): (&str, &str), 
         return;
     };
     let path = |file: &str| place.join(file).to_str().expect("the temporary directory is text").to_string();
-    let own = words(&[STAGESH, &path(script)]);
+    let own = words(&[stagesh(), &path(script)]);
     let other = words(&[&program, &path(other)]);
     assert_eq!(measure(&own).output, measure(&other).output, "{what}: the two do the same");
     let once = |words| {
