@@ -303,7 +303,9 @@ pub fn register(engine: &mut Engine, lexical: &Rc<Lexical>) {
         if index > 0 || context.scope().contains(name) {
             return Ok(None);
         }
-        names::value(name, &context)
+        // In a session a function may be defined again, and its name means the newest.
+        let is_final = !of_variables.is_of_session(context.global_runtime_state().source());
+        names::value(name, is_final, &context)
     });
     let of_functions = Rc::clone(lexical);
     #[allow(deprecated)]

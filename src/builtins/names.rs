@@ -271,9 +271,10 @@ pub fn in_text(text: &str) -> String {
 
 /// The value of a bare name that no variable has: a pointer to the function of that name. Rhai finds one by
 /// itself, but not in a closure if the function is native or defined further down: there it takes the name for
-/// a variable to capture.
+/// a variable to capture. Where definitions are final, a pointer to a function of the script knows its own.
 pub(super) fn value(
     name: &str,
+    is_final: bool,
     context: &EvalContext<'_, '_, '_, '_, '_, '_>,
 ) -> Result<Option<Dynamic>, Box<EvalAltResult>> {
     let own = |module: &Module| {
@@ -282,7 +283,8 @@ pub(super) fn value(
     };
     let pointer = match context.iter_namespaces().find_map(own) {
         // It knows its definition, by which it is called if the arguments are as many as that takes.
-        Some(definition) => FnPtr::from(definition),
+        Some(definition) if is_final => FnPtr::from(definition),
+        Some(_) => FnPtr::new(name)?,
         None => match find(name) {
             Some(known) => pointer_to(known)?,
             None => return Ok(None),

@@ -85,13 +85,13 @@ impl<'e> Caller<'e> {
         let mut vm = known.map_or_else(
             || {
                 let mut global = GlobalRuntimeState::clone(surroundings);
-                global.level = self.level + 1;
+                global.level = self.level;
                 Vm::with_global_state(self.engine, global)
             },
             |(_, vm)| vm,
         );
         let args = args.iter().cloned().collect();
-        let result = vm.call_function(&function.program, name, args, self.level + 1, at);
+        let result = vm.call_function(&function.program, name, args, self.level, at);
         self.last = Some((Rc::clone(surroundings), vm));
         Some(result)
     }
@@ -120,9 +120,7 @@ impl<'a> Repeated<'a> {
         let compiled =
             lexical.compiled.find(name).filter(|compiled| is_unlike_others() && is_in_sight(compiled.params));
         let vm = compiled.as_ref().map(|compiled| {
-            let mut global = context.global_runtime_state().clone();
-            global.level += 1;
-            (Vm::with_global_state(context.engine(), global), compiled.program.clone())
+            (Vm::with_global_state(context.engine(), context.global_runtime_state().clone()), compiled.program.clone())
         });
         let params = compiled.map(|compiled| compiled.params).or_else(|| {
             let mut found = (held..=held + MOST).filter(|params| is_in_sight(*params));
@@ -145,7 +143,8 @@ impl<'a> Repeated<'a> {
         let position = self.context.call_position();
         match &mut self.vm {
             Some((vm, program)) if self.takes == Some(N) => {
-                let level = self.context.global_runtime_state().level + 1;
+                // The VM counts the call of the builtin twice, and the walker once.
+                let level = self.context.global_runtime_state().level.saturating_sub(1);
                 let args = self.function.iter_curry().cloned().chain(args).collect();
                 vm.call_function(program, self.function.fn_name(), args, level, position)
             }

@@ -14,6 +14,7 @@ use crate::host::frames::HandlerInfo;
 use crate::host::outcome::{Blemish, Outcome as Ending};
 use crate::host::stages::HandlerEnd;
 use crate::host::stop::Stop;
+use crate::sys::memory;
 
 /// Calls what is pending and not older than `mark`, newest first, `level` calls deep; what is registered
 /// meanwhile comes next.
@@ -142,14 +143,24 @@ pub fn keep_panics_quiet() {
     }));
 }
 
-/// What it gives, or the script error that its panic counts as.
+/// What it gives, or the script error that its panic counts as, or a value that has become too long in its last operation:
+/// that is no matter of what runs next.
 ///
 /// # Errors
 ///
-/// What it raises, and its panic.
+/// What it raises, its panic, and such a value.
 pub fn or_panicked<T>(run: impl FnOnce() -> Result<T, Box<EvalAltResult>>) -> Result<T, Box<EvalAltResult>> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(&*panic)))
+    let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(&*panic)));
+    if memory::take_excess() && result.is_ok() { Err(too_long()) } else { result }
 }
+
+/// The error of a value that has become too long. A script cannot catch it.
+fn too_long() -> Box<EvalAltResult> {
+    EvalAltResult::ErrorTerminated(TOO_LONG.into(), Position::NONE).into()
+}
+
+/// What [`EvalAltResult::ErrorTerminated`] holds where a value has become too long, and there is no stop.
+pub const TOO_LONG: &str = "a value has become longer than the limit of 2 GiB";
 
 /// The script error that a panic counts as.
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Box<EvalAltResult> {

@@ -18,7 +18,7 @@ pub struct Vocabulary {
 /// What a text can do to values without a name. Where it has the characters, it may do it.
 const OPERATORS: [&str; 5] = ["+", "-", "==", "!=", OTHER_PLUS];
 
-/// A `+` whose left side is no text in quotes: that may be any value.
+/// A `+` whose left side is no text in quotes in the same line, where no comment can have ended: that may be any value.
 pub const OTHER_PLUS: &str = "?+";
 
 /// Words with which a script names what its text does not: by a string, or by another text.
@@ -58,7 +58,9 @@ impl Vocabulary {
         }
         for (bit, operator) in OPERATORS.iter().enumerate() {
             let is_there = match *operator {
-                OTHER_PLUS => text.split('+').rev().skip(1).any(|left| !left.trim_end().ends_with('"')),
+                OTHER_PLUS => {
+                    text.split('+').rev().skip(1).any(|left| !left.trim_end_matches([' ', '\t']).ends_with('"'))
+                }
                 operator => text.as_bytes().windows(operator.len()).any(|bytes| bytes == operator.as_bytes()),
             };
             self.operators |= u32::from(is_there) << bit;
@@ -105,30 +107,38 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// See [`Vocabulary::is_plain`].
 fn is_plain(text: &str) -> bool {
+    // It ends a comment.
+    if text.contains('\r') {
+        return false;
+    }
     let mut rest = text.trim_start();
-    let mut shows = false;
+    // What was last, but for comments: the word, or the sign.
+    let mut last = "";
     while let Some(first) = rest.bytes().next() {
+        if rest.starts_with("//") {
+            rest = rest[rest.find('\n').unwrap_or(rest.len())..].trim_start();
+            continue;
+        }
+        let is_shown = SHOWING.contains(&last);
         let length = match first {
             b'"' => match end_of_string(rest) {
                 Some(end) => end,
                 None => return false,
             },
-            b'/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
-            b'(' if shows && !rest[1..].trim_start().starts_with('"') => return false,
+            b'(' if is_shown && !rest[1..].trim_start().starts_with('"') => return false,
+            // Of an array that begins; anywhere else it is an index.
+            b'[' if !matches!(last, "(" | "[" | ",") => return false,
             b'(' | b')' | b'[' | b']' | b',' | b';' => 1,
             _ if is_of_word(first) => {
-                let word = &rest[..rest.bytes().take_while(|byte| is_of_word(*byte)).count()];
-                if !first.is_ascii_digit() && !PLAIN.contains(&word) {
+                let length = rest.bytes().take_while(|byte| is_of_word(*byte)).count();
+                if !first.is_ascii_digit() && !PLAIN.contains(&&rest[..length]) {
                     return false;
                 }
-                shows = SHOWING.contains(&word);
-                rest = rest[word.len()..].trim_start();
-                continue;
+                length
             }
             _ => return false,
         };
-        shows = false;
-        rest = rest[length..].trim_start();
+        (last, rest) = (&rest[..length], rest[length..].trim_start());
     }
     true
 }
@@ -168,6 +178,16 @@ mod tests {
     }
 
     #[test]
+    fn a_plus_behind_a_text_in_quotes_joins_texts_and_any_other_may_be_of_all_values() {
+        for text in ["\"a\" + b", "print(\"a\" \t+ b); 1", "a"] {
+            assert!(!of(text).has_operator(OTHER_PLUS), "{text}");
+        }
+        for text in ["a + b", "\"a\" + b + c", "a // \"one\"\n + b", "a // \"one\"\r + b", "'\"' + a", "a += b"] {
+            assert!(of(text).has_operator(OTHER_PLUS), "{text}");
+        }
+    }
+
+    #[test]
     fn where_a_name_may_be_computed_all_are_there() {
         for text in ["Fn(\"pri\" + \"nt\")", "eval(x)", "is_def_fn(a, 1)"] {
             assert!(of(text).has("env::get"), "{text}");
@@ -199,6 +219,10 @@ mod tests {
             "fs::read(\"a\")",
             "print(\"ä\"); ä",
             "/* print */",
+            "print(\"abc\"[0])",
+            "print // x\n([1])",
+            "// a\rprint(1.5)",
+            "run([\"a\"])[0]",
         ] {
             assert!(!of(text).is_plain() || text == "print", "{text}");
         }

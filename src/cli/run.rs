@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -116,10 +117,15 @@ impl Job {
     #[must_use]
     pub fn run(self) -> Status {
         unwind::keep_panics_quiet();
-        on_stack(limits::STACK, || self.run_here()).unwrap_or_else(|error| {
-            write_stderr(&format!("stagesh: cannot start: {error}\n"));
-            Status::NOT_STARTED
-        })
+        // A panic cannot leave `main`, which the C library has called.
+        match catch_unwind(AssertUnwindSafe(|| on_stack(limits::STACK, || self.run_here()))) {
+            Ok(Ok(status)) => status,
+            Ok(Err(error)) => {
+                write_stderr(&format!("stagesh: cannot start: {error}\n"));
+                Status::NOT_STARTED
+            }
+            Err(_) => Status::Code(1),
+        }
     }
 
     fn run_here(self) -> Status {

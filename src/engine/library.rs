@@ -195,11 +195,13 @@ const PARTS: &[Part] = &[
         names: &[
             "clear",
             "contains",
+            "dedup",
             "drain",
             "fill_with",
             "filter",
             "get",
             "in",
+            "index_of",
             "is_empty",
             "keys",
             "len",
@@ -333,8 +335,22 @@ mod tests {
     use rhai::{Dynamic, EvalAltResult, Scope};
 
     /// Values of every type that a function of the library takes.
-    const SAMPLES: [&str; 12] =
-        ["2", "0.5", "\"a\"", "'a'", "true", "[1]", "#{b: 1}", "blob(1)", "|x| true", "0..1", "0..=1", "timestamp()"];
+    const SAMPLES: [&str; 14] = [
+        "2",
+        "0.5",
+        "\"a\"",
+        "'a'",
+        "true",
+        "[1]",
+        "#{b: 1}",
+        "[[1], [1]]",
+        "[#{b: 1}, #{b: 1}]",
+        "blob(1)",
+        "|x| true",
+        "0..1",
+        "0..=1",
+        "timestamp()",
+    ];
 
     const OPERATORS: [&str; 19] =
         ["+", "-", "*", "/", "%", "**", "<<", ">>", "&", "|", "^", "==", "!=", "<", "<=", ">", ">=", "in", "??"];

@@ -57,6 +57,8 @@ struct Found {
     changed: Vec<ImmutableString>,
     /// The names in closures for the variables of loops and of `catch` that are here.
     asked_for: Vec<ImmutableString>,
+    /// Whether a text is evaluated.
+    evaluates: bool,
     /// Whether a module is imported in a block.
     imports_in_block: bool,
     /// Whether one is imported anywhere.
@@ -67,8 +69,10 @@ impl Found {
     fn of(tree: &AST) -> Self {
         let mut found = Self::default();
         tree.walk(&mut |path: &[ASTNode<'_>]| {
-            if let Some(ASTNode::Stmt(statement)) = path.last() {
-                found.add(statement, path.len() > 1);
+            match path.last() {
+                Some(ASTNode::Stmt(statement)) => found.add(statement, path.len() > 1),
+                Some(ASTNode::Expr(Expr::FnCall(call, _))) => found.evaluates |= call.name == "eval",
+                _ => {}
             }
             true
         });
@@ -77,6 +81,7 @@ impl Found {
 
     fn add(&mut self, statement: &Stmt, is_in_block: bool) {
         match statement {
+            Stmt::FnCall(call, _) => self.evaluates |= call.name == "eval",
             Stmt::Import(..) => (self.imports, self.imports_in_block) = (true, self.imports_in_block || is_in_block),
             Stmt::Share(variables) => self.captured.extend(variables.iter().map(|(ident, _)| ident.name.clone())),
             Stmt::Var(declared, flags, _) => {
@@ -105,13 +110,17 @@ impl Found {
     /// A variable that is declared again in the same block is another variable, but the VM gives the new value to the
     /// closures, too, that have captured the old one; and a constant that is declared so it does not show to functions.
     /// Of a constant of which a part is set it looks at the constant first, and the walker at the part: the error is another.
-    /// What a block or a function imports, it leaves imported behind it.
+    /// What a block or a function imports, it leaves imported behind it. In a text that evaluates others, a method may change
+    /// the constant that is its `this`.
     fn is_misread(&self, all: &Self) -> bool {
         let is_lost = |(name, flags): &(ImmutableString, ASTFlags)| {
             flags.contains(ASTFlags::CONSTANT) || all.captured.contains(name)
         };
         let is_constant = |name| all.constants.contains(name);
-        self.imports_in_block || self.redeclared.iter().any(is_lost) || self.changed.iter().any(is_constant)
+        self.imports_in_block
+            || (all.evaluates && !all.constants.is_empty())
+            || self.redeclared.iter().any(is_lost)
+            || self.changed.iter().any(is_constant)
     }
 }
 

@@ -18,9 +18,6 @@ use crate::sys::status::Status;
 /// Of the hashes by which functions are found. To ask the system for a random one takes longer than to find them all.
 const SEED: [u64; 4] = [1, 2, 3, 4];
 
-/// Where a value has become too long, and there is no stop.
-const TOO_LONG: &str = "a value has become longer than the limit of 2 GiB";
-
 /// The interpreter of a run.
 pub struct Interpreter {
     engine: Engine,
@@ -140,7 +137,7 @@ pub fn hook(host: &Host) -> impl Fn(u64) -> Option<Dynamic> + 'static {
     let (host, stack) = (host.clone(), limits::StackGuard::new());
     move |_| {
         let is_over = host.checkpoint() || stack.is_exhausted();
-        if is_over { Some(Dynamic::UNIT) } else { memory::take_excess().then(|| TOO_LONG.into()) }
+        if is_over { Some(Dynamic::UNIT) } else { memory::take_excess().then(|| unwind::TOO_LONG.into()) }
     }
 }
 

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::State;
 use crate::sys::descriptor::Interest;
-use crate::sys::{getent, socket};
+use crate::sys::getent::{self, Question};
+use crate::sys::socket;
 
 impl<H> State<H> {
     /// Whether a TCP connection to a port of a host can be made. All addresses of the host are tried at once, so that
@@ -47,8 +48,13 @@ impl<H> State<H> {
             return Ok(vec![(address, port).into()]);
         }
         let name = host.to_string();
-        let look_up = move || getent::addresses(&name, port);
+        let question = Question::default();
+        let asked = question.clone();
+        let look_up = move || getent::addresses(&name, port, &asked);
         let found = self.in_thread("lookup", Some(until), look_up)?;
+        if found.is_none() {
+            question.give_up();
+        }
         // That a name is not known is no error: nobody listens there.
         Ok(found.and_then(Result::ok).unwrap_or_default())
     }

@@ -121,6 +121,18 @@ fn a_part_of_a_constant_is_set_after_it_was_found() {
 }
 
 #[test]
+fn a_constant_is_one_in_a_text_that_evaluates_others() {
+    let script = "fn f() { this = 5; } const Y = 1; try { Y.f(); } catch { print(\"no\"); } print(Y); eval(\"()\");";
+    same_script(script, "no\n1\n");
+}
+
+#[test]
+fn a_recursion_through_a_builtin_goes_as_deep() {
+    let script = "fn r(n) { if n == 0 { 0 } else { [n].map(|x| r(x - 1) + 1)[0] } } print(r(330));";
+    same_script(script, "330\n");
+}
+
+#[test]
 fn the_place_of_an_error_is_the_same() {
     same_failure("let a = [1]; a[0] /= 0;", "division by zero: 1 / 0", "1:19");
     same_failure("let a = #{b: [\"x\"]}; a.b[0] -= 3;", "there is no function `-` for (string, integer)", "1:29");

@@ -287,6 +287,16 @@ fn a_script_cannot_abort_the_host() {
 }
 
 #[test]
+fn a_value_that_is_too_long_is_an_error_of_whoever_made_it() {
+    let long = "let b = blob(1 << 31); b.push(1);";
+    let why = "a value has become longer than the limit of 2 GiB";
+    let last = format!("atexit(print, \"first\"); atexit(print, \"second\"); {long}");
+    code(&last).run().expect(1, "second\nfirst\n").expect_error(why);
+    let in_handler = format!("atexit(print, \"first\"); atexit(|| {{ {long} }}); atexit(print, \"third\");");
+    code(&in_handler).run().expect(1, "third\nfirst\n").expect_error(why);
+}
+
+#[test]
 fn a_panic_in_a_handler_is_an_error_of_that_handler() {
     let script =
         "let start = cwd(); fn fall() { let m = #{}; m.f = || m; m.to_json(); } atexit(print, \"last\"); atexit(fall);
