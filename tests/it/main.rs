@@ -29,6 +29,7 @@ mod net;
 mod options;
 mod output;
 mod paths;
+mod plain;
 mod processes;
 mod program_values;
 mod programs;
