@@ -1,4 +1,5 @@
-//! What evaluates a script: Rhai's bytecode VM, or the walker of its syntax tree. What a script means is the same on both.
+//! What evaluates a script: Rhai's bytecode VM, or the walker of its syntax tree. A script
+//! does the same on both, but for what `docs/pitfalls.md` names.
 
 use std::collections::HashSet;
 use std::rc::Rc;
