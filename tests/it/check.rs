@@ -277,7 +277,10 @@ fn the_check_works_for_a_file_and_for_standard_input() {
 
 #[test]
 fn the_scripts_of_the_project_are_sound() {
-    for entry in std::fs::read_dir(crate::harness::root().join("scripts")).expect("it is there").flatten() {
-        file(entry.path()).options(&["--check"]).run().expect(0, "").expect_no_error();
+    for directory in ["scripts", "benches", "benches/programs", "benches/training"] {
+        let entries = std::fs::read_dir(crate::harness::root().join(directory)).expect("it is there").flatten();
+        for path in entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|it| it == "rhai")) {
+            file(path).options(&["--check"]).run().expect(0, "").expect_no_error();
+        }
     }
 }
