@@ -1,16 +1,16 @@
-//! What the VM would misread: the walker takes it.
+//! What the VM would misread, or copy where the walker does not: the walker takes it.
 
 use std::collections::HashSet;
 
-use rhai::{AST, ASTFlags, ASTNode, Expr, ImmutableString, Module, ScriptFuncDef, Shared, Stmt};
+use rhai::{AST, ASTFlags, ASTNode, Expr, FnCallExpr, ImmutableString, Module, ScriptFuncDef, Shared, Stmt};
 
 use crate::builtins::lexical::{is_marked, of_caught, of_turn};
 use crate::builtins::names;
 
-/// The parts of a text that the VM would misread.
+/// The parts of a text that the walker takes.
 #[derive(Debug, Default)]
 pub(super) struct Misread<'a> {
-    /// Whether its statements are.
+    /// Whether its statements are among them.
     pub(super) statements: bool,
     /// The functions that are, by their names.
     pub(super) functions: HashSet<&'a str>,
@@ -20,8 +20,9 @@ impl<'a> Misread<'a> {
     /// Of this text.
     pub(super) fn of(tree: &'a AST) -> Self {
         let all = Found::of(tree);
-        let may_be = all.is_misread(&all) || all.imports;
+        let may_be = all.is_misread(&all) || all.imports || !all.given_this.is_empty();
         let functions = tree.shared_lib().iter_script_fn_info().map(|(.., def)| def);
+        let is_own = |name: &ImmutableString| tree.iter_functions().any(|function| function.name == name.as_str());
         let is_misread = |def: &&Shared<ScriptFuncDef>| {
             let has_mark = names::is_closure(&def.name) && def.params.iter().any(|param| is_marked(param));
             if !has_mark && !may_be {
@@ -30,7 +31,7 @@ impl<'a> Misread<'a> {
             let mut alone = Module::new();
             alone.set_script_fn(Shared::clone(def));
             let found = Found::of(&AST::new([], alone));
-            (may_be && (found.imports || found.is_misread(&all)))
+            (may_be && (found.imports || found.is_misread(&all) || !found.given_this.iter().all(is_own)))
                 || (has_mark && found.asked_for.iter().any(|name| def.params.contains(name)))
         };
         Self {
@@ -57,6 +58,8 @@ struct Found {
     changed: Vec<ImmutableString>,
     /// The names in closures for the variables of loops and of `catch` that are here.
     asked_for: Vec<ImmutableString>,
+    /// The functions that are called with `this` as their first argument, `in` among them. The VM copies it first, whole.
+    given_this: Vec<ImmutableString>,
     /// Whether a text is evaluated.
     evaluates: bool,
     /// Whether a module is imported in a block.
@@ -71,7 +74,7 @@ impl Found {
         tree.walk(&mut |path: &[ASTNode<'_>]| {
             match path.last() {
                 Some(ASTNode::Stmt(statement)) => found.add(statement, path.len() > 1),
-                Some(ASTNode::Expr(Expr::FnCall(call, _))) => found.evaluates |= call.name == "eval",
+                Some(ASTNode::Expr(Expr::FnCall(call, _))) => found.add_call(call),
                 _ => {}
             }
             true
@@ -79,9 +82,16 @@ impl Found {
         found
     }
 
+    fn add_call(&mut self, call: &FnCallExpr) {
+        self.evaluates |= call.name == "eval";
+        if !call.is_operator_call() && matches!(call.args.first(), Some(Expr::ThisPtr(_))) {
+            self.given_this.push(call.name.clone());
+        }
+    }
+
     fn add(&mut self, statement: &Stmt, is_in_block: bool) {
         match statement {
-            Stmt::FnCall(call, _) => self.evaluates |= call.name == "eval",
+            Stmt::FnCall(call, _) => self.add_call(call),
             Stmt::Import(..) => (self.imports, self.imports_in_block) = (true, self.imports_in_block || is_in_block),
             Stmt::Share(variables) => self.captured.extend(variables.iter().map(|(ident, _)| ident.name.clone())),
             Stmt::Var(declared, flags, _) => {
@@ -133,5 +143,32 @@ fn root_of_chain(mut expression: &Expr) -> Option<ImmutableString> {
             Expr::Variable(variable, ..) if is_chain => return Some(variable.1.clone()),
             _ => return None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rhai::Engine;
+
+    use super::*;
+
+    /// The functions that the walker takes.
+    fn walked(text: &str) -> Vec<String> {
+        let tree = Engine::new().compile(text).expect("it is a program");
+        let misread = Misread::of(&tree);
+        assert!(!misread.statements, "{text}");
+        let mut names: Vec<String> = misread.functions.iter().map(ToString::to_string).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn the_walker_takes_what_gives_its_receiver_to_a_builtin() {
+        assert_eq!(walked("fn a(k) { k in this } fn b(k) { this[k] } fn c() { if true { len(this); } }"), ["a", "c"]);
+    }
+
+    #[test]
+    fn a_function_of_the_text_copies_its_argument_on_both() {
+        assert!(walked("fn a() { b(this) } fn b(x) { x + 1 } fn c() { this.len() }").is_empty());
     }
 }

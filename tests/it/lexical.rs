@@ -220,3 +220,10 @@ fn what_is_caught_has_a_message_and_a_kind() {
         .expect_code(1)
         .expect_error("did you mean `message`?");
 }
+
+#[test]
+fn a_loop_over_a_blob_gives_integers() {
+    code("let sum = 0; for byte in blob(3, 200) { sum += byte; } for (byte, at) in blob(2, 7) { print(byte * at); } print(sum);")
+        .run()
+        .expect(0, "0\n7\n600\n");
+}

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
+use rhai::grain::{Compiler, Vm};
 use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Module, NativeCallContext, OptimizationLevel, Position, Scope};
 
 fn engine() -> Engine {
@@ -284,4 +285,34 @@ fn every_function_of_the_table_of_the_standard_library_is_there() {
             assert!(known, "{name} with {count} arguments");
         }
     }
+}
+
+#[test]
+fn a_loop_over_a_blob_gives_no_integers() {
+    let error = engine().run("for byte in blob(1, 65) { byte + 1 }").expect_err("it is no integer");
+    assert!(matches!(*error, EvalAltResult::ErrorFunctionNotFound(..)), "{error:?}");
+}
+
+/// Counts how often it is copied.
+struct Counted(Rc<Cell<u32>>);
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        self.0.set(self.0.get() + 1);
+        Self(Rc::clone(&self.0))
+    }
+}
+
+#[test]
+fn the_vm_copies_a_receiver_that_is_an_argument() {
+    let mut engine = engine();
+    engine.register_fn("size", |_: &mut Counted| 1_i64);
+    let tree = engine.compile("fn size_of_this() { size(this) } value.size_of_this()").expect("it is a program");
+    let copies = Rc::new(Cell::new(0));
+    let mut scope = Scope::new();
+    scope.push("value", Counted(Rc::clone(&copies)));
+    engine.run_ast_with_scope(&mut scope, &tree).expect("it ends well");
+    assert_eq!(copies.get(), 0, "the walker");
+    Vm::new(&engine).run_with_scope(&mut scope, &Compiler::new().compile(&tree)).expect("it ends well");
+    assert_eq!(copies.get(), 1, "the VM");
 }
