@@ -43,7 +43,8 @@ impl Compiled {
 pub struct Caller<'e> {
     engine: &'e Engine,
     level: usize,
-    last: Option<(Rc<GlobalRuntimeState>, Vm<'e>)>,
+    /// The VM of the last call, and its surroundings. It is large, and moved at each call.
+    last: Option<(Rc<GlobalRuntimeState>, Box<Vm<'e>>)>,
 }
 
 impl<'e> Caller<'e> {
@@ -86,7 +87,7 @@ impl<'e> Caller<'e> {
             || {
                 let mut global = GlobalRuntimeState::clone(surroundings);
                 global.level = self.level;
-                Vm::with_global_state(self.engine, global)
+                Box::new(Vm::with_global_state(self.engine, global))
             },
             |(_, vm)| vm,
         );

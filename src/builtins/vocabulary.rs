@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 pub struct Vocabulary {
     /// `None` stands for all.
     words: Option<BTreeSet<String>>,
+    /// The kinds of these words, a bit for each: a name of another kind, as most are, is not looked for.
+    kinds: [u64; 4],
     operators: u32,
     is_plain: bool,
 }
@@ -35,13 +37,13 @@ impl Vocabulary {
     /// Every word.
     #[must_use]
     pub fn all() -> Self {
-        Self { words: None, operators: u32::MAX, is_plain: false }
+        Self { words: None, kinds: [u64::MAX; 4], operators: u32::MAX, is_plain: false }
     }
 
     /// That of no text: [`Self::add`] adds some.
     #[must_use]
     pub fn none() -> Self {
-        Self { words: Some(BTreeSet::new()), operators: 0, is_plain: true }
+        Self { words: Some(BTreeSet::new()), kinds: [0; 4], operators: 0, is_plain: true }
     }
 
     /// Adds that of a text.
@@ -50,6 +52,8 @@ impl Vocabulary {
         for word in words(text) {
             if !known.contains(word) {
                 known.insert(word.to_string());
+                let (index, bit) = kind_of(word);
+                self.kinds[index] |= bit;
             }
         }
         if COMPUTING.iter().any(|word| known.contains(*word)) {
@@ -74,7 +78,8 @@ impl Vocabulary {
     pub fn has(&self, name: &str) -> bool {
         let Some(words) = &self.words else { return true };
         let end = name.bytes().position(|byte| byte == b':').unwrap_or(name.len());
-        words.contains(&name[..end])
+        let (index, bit) = kind_of(&name[..end]);
+        self.kinds[index] & bit != 0 && words.contains(&name[..end])
     }
 
     /// Whether a text may have an operator of [`OPERATORS`].
@@ -95,6 +100,14 @@ impl Vocabulary {
     pub fn is_plain(&self) -> bool {
         self.is_plain
     }
+}
+
+/// One of 256 kinds of words, by how they begin and end and how long they are: where its bit is.
+fn kind_of(word: &str) -> (usize, u64) {
+    let bytes = word.as_bytes();
+    let [first, last] = [bytes.first(), bytes.last()].map(|byte| usize::from(byte.copied().unwrap_or_default()));
+    let kind = (first * 31 + last * 7 + bytes.len()) % 256;
+    (kind / 64, 1 << (kind % 64))
 }
 
 fn is_of_word(byte: u8) -> bool {

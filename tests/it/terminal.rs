@@ -124,7 +124,9 @@ impl Terminal {
         let status = self.child.wait().expect("it is our child");
         let all = self.screen.finish(Instant::now() + WATCHDOG);
         assert!(all.is_ok(), "it has ended, and something holds the terminal open\n{}", self.screen.text());
-        (status, self.screen.text().replace("\r\n", "\n"))
+        // The terminal echoes the key of a signal after it has sent it: anywhere in what the handlers say.
+        let screen = ["^C", "^\\"].iter().fold(self.screen.text(), |screen, echo| screen.replace(echo, ""));
+        (status, screen.replace("\r\n", "\n"))
     }
 }
 
