@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -29,8 +29,11 @@ pub(crate) fn stagesh() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
     PATH.get_or_init(|| {
         let built = env!("CARGO_BIN_EXE_stagesh");
+        let target = Path::new(built).ancestors().nth(2).expect("it is in the directory of a profile");
+        assert!(Path::new(built).starts_with(target.join("release")), "it is measured as a release: {built}");
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--release", "--locked", "--bin", "stagesh"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        build.args(["build", "--release", "--locked", "--bin", "stagesh", "--target-dir"]).arg(target);
+        build.current_dir(env!("CARGO_MANIFEST_DIR"));
         assert!(build.status().expect("it has built this").success(), "the program is not built");
         let copy = format!("{built}-measured");
         // One that runs cannot be written.

@@ -14,37 +14,51 @@ pub(super) struct Misread<'a> {
     pub(super) statements: bool,
     /// The functions that are, by their names.
     pub(super) functions: HashSet<&'a str>,
+    /// Functions that the VM reads well, and for which it copies their receiver where the walker does not.
+    pub(super) copying: HashSet<&'a str>,
 }
 
 impl<'a> Misread<'a> {
     /// Of this text.
     pub(super) fn of(tree: &'a AST) -> Self {
         let all = Found::of(tree);
-        let may_be = all.is_misread(&all) || all.imports || !all.given_this.is_empty();
-        let functions = tree.shared_lib().iter_script_fn_info().map(|(.., def)| def);
-        let is_own = |name: &ImmutableString| tree.iter_functions().any(|function| function.name == name.as_str());
+        let may_be = all.is_misread(&all) || all.imports;
+        let functions = || tree.shared_lib().iter_script_fn_info().map(|(.., def)| def);
         let is_misread = |def: &&Shared<ScriptFuncDef>| {
             let has_mark = names::is_closure(&def.name) && def.params.iter().any(|param| is_marked(param));
             if !has_mark && !may_be {
                 return false;
             }
-            let mut alone = Module::new();
-            alone.set_script_fn(Shared::clone(def));
-            let found = Found::of(&AST::new([], alone));
-            (may_be && (found.imports || found.is_misread(&all) || !found.given_this.iter().all(is_own)))
+            let found = Found::of_function(def);
+            (may_be && (found.imports || found.is_misread(&all)))
                 || (has_mark && found.asked_for.iter().any(|name| def.params.contains(name)))
+        };
+        let is_own = |name: &str| tree.iter_functions().any(|function| function.name == name);
+        let is_copying = |def: &&Shared<ScriptFuncDef>| {
+            let found = Found::of_function(def);
+            let is_harmless = |name: &str| (LOOKING.contains(&name) || HARMLESS.contains(&name)) && !is_own(name);
+            found.gives_this && found.called.iter().all(|name| *name == def.name || is_harmless(name))
         };
         Self {
             statements: may_be && Found::of(&tree.clone_statements_only()).is_misread(&all),
-            functions: functions.filter(is_misread).map(|def| def.name.as_str()).collect(),
+            functions: functions().filter(is_misread).map(|def| def.name.as_str()).collect(),
+            copying: functions().filter(|_| all.gives_this).filter(is_copying).map(|def| def.name.as_str()).collect(),
         }
     }
 
-    /// Whether there is nothing.
+    /// Whether the VM reads all of it.
     pub(super) fn is_empty(&self) -> bool {
         !self.statements && self.functions.is_empty()
     }
 }
+
+/// Builtins that look at their first argument, or change it, wherever it is: what the VM copies for them is all that they cost.
+const LOOKING: [&str; 11] =
+    ["contains", "get", "insert", "is_empty", "keys", "len", "pop", "push", "remove", "set", "shift"];
+
+/// What else a function may call that is walked for that reason. One that calls functions of the text does not become quicker,
+/// and reaches the limit of calls within calls sooner.
+const HARMLESS: [&str; 4] = ["to_float", "to_int", "to_string", "type_of"];
 
 /// What is in a tree that may be misread.
 #[derive(Debug, Default)]
@@ -58,8 +72,10 @@ struct Found {
     changed: Vec<ImmutableString>,
     /// The names in closures for the variables of loops and of `catch` that are here.
     asked_for: Vec<ImmutableString>,
-    /// The functions that are called with `this` as their first argument, `in` among them. The VM copies it first, whole.
-    given_this: Vec<ImmutableString>,
+    /// Whether one of [`LOOKING`] is called with `this` as its first argument, as `in` does. The VM copies it first, whole.
+    gives_this: bool,
+    /// What is called, by name; an empty one for what is of a module, or is a closure here.
+    called: Vec<ImmutableString>,
     /// Whether a text is evaluated.
     evaluates: bool,
     /// Whether a module is imported in a block.
@@ -74,7 +90,8 @@ impl Found {
         tree.walk(&mut |path: &[ASTNode<'_>]| {
             match path.last() {
                 Some(ASTNode::Stmt(statement)) => found.add(statement, path.len() > 1),
-                Some(ASTNode::Expr(Expr::FnCall(call, _))) => found.add_call(call),
+                Some(ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))) => found.add_call(call),
+                Some(ASTNode::Expr(Expr::DynamicConstant(..))) => found.called.push(ImmutableString::new()),
                 _ => {}
             }
             true
@@ -82,11 +99,23 @@ impl Found {
         found
     }
 
+    fn of_function(def: &Shared<ScriptFuncDef>) -> Self {
+        let mut alone = Module::new();
+        alone.set_script_fn(Shared::clone(def));
+        Self::of(&AST::new([], alone))
+    }
+
     fn add_call(&mut self, call: &FnCallExpr) {
         self.evaluates |= call.name == "eval";
-        if !call.is_operator_call() && matches!(call.args.first(), Some(Expr::ThisPtr(_))) {
-            self.given_this.push(call.name.clone());
+        if call.is_operator_call() {
+            return;
         }
+        if !call.namespace.is_empty() {
+            self.called.push(ImmutableString::new());
+            return;
+        }
+        self.gives_this |= LOOKING.contains(&&*call.name) && matches!(call.args.first(), Some(Expr::ThisPtr(_)));
+        self.called.push(call.name.clone());
     }
 
     fn add(&mut self, statement: &Stmt, is_in_block: bool) {
@@ -152,23 +181,35 @@ mod tests {
 
     use super::*;
 
-    /// The functions that the walker takes.
+    /// The functions that the walker takes because of their receiver.
     fn walked(text: &str) -> Vec<String> {
         let tree = Engine::new().compile(text).expect("it is a program");
         let misread = Misread::of(&tree);
-        assert!(!misread.statements, "{text}");
-        let mut names: Vec<String> = misread.functions.iter().map(ToString::to_string).collect();
+        assert!(misread.is_empty(), "{text}");
+        let mut names: Vec<String> = misread.copying.iter().map(ToString::to_string).collect();
         names.sort_unstable();
         names
     }
 
     #[test]
-    fn the_walker_takes_what_gives_its_receiver_to_a_builtin() {
+    fn the_walker_takes_what_gives_its_receiver_to_a_builtin_that_looks_at_it() {
         assert_eq!(walked("fn a(k) { k in this } fn b(k) { this[k] } fn c() { if true { len(this); } }"), ["a", "c"]);
+        assert_eq!(walked("fn a(k) { if !(k in this) { this[k] = k.to_string(); } this[k] }"), ["a"]);
     }
 
     #[test]
-    fn a_function_of_the_text_copies_its_argument_on_both() {
-        assert!(walked("fn a() { b(this) } fn b(x) { x + 1 } fn c() { this.len() }").is_empty());
+    fn what_calls_functions_of_the_text_or_of_others_stays() {
+        assert!(walked("fn a() { contains(this, 1) } fn contains(x, y) { x == y }").is_empty());
+        for rest in ["this.b()", "b()", "f.call()", "list.map(|x| x)", "print(this)", "m::len(this)"] {
+            assert!(
+                walked(&format!("fn a(f, list) {{ 1 in this; {rest} }} fn b() {{ this.len() }}")).is_empty(),
+                "{rest}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_that_calls_itself_is_walked_all_the_way() {
+        assert_eq!(walked("fn a(n) { if n in this { return n; } this.a(n - 1) }"), ["a"]);
     }
 }

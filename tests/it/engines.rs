@@ -7,7 +7,7 @@ use proptest::prelude::any;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 
 use crate::docs::blocks;
-use crate::harness::{Output, Place, Run, root, without_times};
+use crate::harness::{Output, Place, Run, code, root, without_times};
 use crate::programs;
 
 /// What a run has shown, in a form that does not differ from run to run.
@@ -219,6 +219,19 @@ fn both_do_the_same_with_the_scripts() {
         }
     }
     assert!(count >= 4, "{count}");
+}
+
+#[test]
+fn both_call_as_deep_where_a_receiver_is_looked_at() {
+    let alone = "fn down(n) { if len(this) == n { return n; } this.down(n + 1) } let list = []; list.pad(900, 1); print(list.down(0));";
+    let in_turn = "fn down(n) { if n == 0 { return len(this); } this.other(n - 1) }
+        fn other(n) { if n == 0 { return 0; } this.down(n - 1) }
+        let list = []; list.pad(900, 1); print(list.down(900));";
+    for script in [alone, in_turn] {
+        for engine in ["vm", "ast"] {
+            code(script).options(&["--engine", engine]).run().expect(0, "900\n");
+        }
+    }
 }
 
 fn compare(choices: &[u8], place: &Place) -> Result<(), TestCaseError> {
