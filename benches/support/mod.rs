@@ -23,24 +23,19 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 /// The program that is measured: that of `cargo build --release`, because what the tests depend on changes features of what the
-/// program depends on, the names of its functions with them, and to those the profile does not fit. It is a copy, as an
-/// installed one is: what a linker has written lies in the page cache in pieces, which add a third to the time of a short run.
+/// program depends on, the names of its functions with them, and to those the profile does not fit.
 pub(crate) fn stagesh() -> &'static str {
-    static PATH: OnceLock<String> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let built = env!("CARGO_BIN_EXE_stagesh");
-        let target = Path::new(built).ancestors().nth(2).expect("it is in the directory of a profile");
-        assert!(Path::new(built).starts_with(target.join("release")), "it is measured as a release: {built}");
+    static BUILT: OnceLock<()> = OnceLock::new();
+    let path = env!("CARGO_BIN_EXE_stagesh");
+    BUILT.get_or_init(|| {
+        let target = Path::new(path).ancestors().nth(2).expect("it is in the directory of a profile");
+        assert!(Path::new(path).starts_with(target.join("release")), "it is measured as a release: {path}");
         let mut build = Command::new(env!("CARGO"));
         build.args(["build", "--release", "--locked", "--bin", "stagesh", "--target-dir"]).arg(target);
         build.current_dir(env!("CARGO_MANIFEST_DIR"));
         assert!(build.status().expect("it has built this").success(), "the program is not built");
-        let copy = format!("{built}-measured");
-        // One that runs cannot be written.
-        let _ = std::fs::remove_file(&copy);
-        std::fs::copy(built, &copy).expect("there is room beside the program");
-        copy
-    })
+    });
+    path
 }
 
 /// How long one run may take; it is killed then, and the bench ends.
