@@ -13,9 +13,9 @@ pub(super) struct Misread<'a> {
     /// Whether its statements are among them.
     pub(super) statements: bool,
     /// The functions that are, by their names.
-    pub(super) functions: HashSet<&'a str>,
+    functions: HashSet<&'a str>,
     /// Functions that the VM reads well, and for which it copies their receiver where the walker does not.
-    pub(super) copying: HashSet<&'a str>,
+    copying: HashSet<&'a str>,
 }
 
 impl<'a> Misread<'a> {
@@ -44,6 +44,11 @@ impl<'a> Misread<'a> {
             functions: functions().filter(is_misread).map(|def| def.name.as_str()).collect(),
             copying: functions().filter(|_| all.gives_this).filter(is_copying).map(|def| def.name.as_str()).collect(),
         }
+    }
+
+    /// The functions that the walker takes from a script.
+    pub(super) fn walked(&self) -> HashSet<&'a str> {
+        self.functions.union(&self.copying).copied().collect()
     }
 
     /// Whether the VM reads all of it.

@@ -185,7 +185,7 @@ impl<'a> Session<'a> {
         let evaluated = match self.interpreter.evaluator() {
             Evaluator::Vm => match Misread::of(&tree) {
                 misread if misread.statements => self.walk(&tree),
-                misread => self.run(&tree, &misread.functions.union(&misread.copying).copied().collect()),
+                misread => self.run(&tree, &misread.walked()),
             },
             Evaluator::Ast => self.walk(&tree),
         };
