@@ -15,6 +15,7 @@ use super::record::Record;
 use super::{Call, Host, Outcome, Room, args, glob};
 use crate::host::streams::MOST_CAPTURED;
 use crate::sys::copy;
+use crate::sys::memory;
 use crate::sys::remove;
 use crate::sys::replace::{self, MODE};
 
@@ -129,7 +130,7 @@ fn two(
 
 fn read(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let path = path("fs::read", call, &given[0])?;
-    // Put together piece by piece: a string that is made of another takes twice its memory.
+    let whole = path.metadata().map_or(0, |found| usize::try_from(found.len()).unwrap_or(0).min(MOST_CAPTURED));
     let mut text = ImmutableString::new();
     let mut rest: Vec<u8> = Vec::new();
     let take = |piece: &[u8]| -> io::Result<()> {
@@ -141,11 +142,11 @@ fn read(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
             &joined
         };
         match std::str::from_utf8(piece) {
-            Ok(all) => text += all,
+            Ok(all) => add_piece(&mut text, all, whole)?,
             // A letter may be cut at the end of a piece.
             Err(error) if error.error_len().is_none() => {
                 let (known, cut) = piece.split_at(error.valid_up_to());
-                text += std::str::from_utf8(known).unwrap_or_default();
+                add_piece(&mut text, std::str::from_utf8(known).unwrap_or_default(), whole)?;
                 rest = cut.to_vec();
             }
             Err(error) => return Err(no_text(text.len() + error.valid_up_to())),
@@ -156,6 +157,22 @@ fn read(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let read = read.and_then(|()| if rest.is_empty() { Ok(()) } else { Err(no_text(text.len())) });
     read.map_err(|error| raise(call.host, "fs::read", "read", &path, error))?;
     Ok(text.into())
+}
+
+/// Lengthens a text that is likely to become so long. It is put together piece by piece: a string that is made of another
+/// takes twice its memory.
+fn add_piece(text: &mut ImmutableString, piece: &str, whole: usize) -> io::Result<()> {
+    if text.is_empty() {
+        let mut first = String::new();
+        first.try_reserve_exact(whole.max(piece.len()))?;
+        first.push_str(piece);
+        *text = first.into();
+    } else {
+        let left = whole.saturating_sub(text.len());
+        memory::map_ahead(text.as_ptr().wrapping_add(text.len()), left.min(piece.len()));
+        *text += piece;
+    }
+    Ok(())
 }
 
 fn no_text(at: usize) -> io::Error {

@@ -1,7 +1,7 @@
 //! Reading and writing files, of any kind: a wait ends with the run.
 
 use std::fs::{File, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,15 @@ use std::path::{Path, PathBuf};
 use super::State;
 use super::streams::MOST_CAPTURED;
 use crate::sys::descriptor::{self, Access, Interest};
+use crate::sys::memory;
 use crate::sys::quiet_write;
 use crate::sys::replace::replace;
 
 /// So much is read or written before it is asked whether to go on.
 const PIECE: usize = 1 << 20;
 
-/// So much of a regular file, which keeps nobody waiting.
-const LARGE: u64 = 32 << 20;
+/// A boundary of pages.
+const PAGE: usize = 4096;
 
 impl<H> State<H> {
     /// Reads a file to its end, a device or a named pipe as well.
@@ -27,23 +28,14 @@ impl<H> State<H> {
     /// it is longer than a string can be.
     pub fn read_file(&self, path: &Path) -> io::Result<Vec<u8>> {
         let file = File::from(self.open(path, Access::Read, None)?);
-        let found = file.metadata()?;
         let mut all = Vec::new();
-        if !found.is_file() {
-            self.read_pieces(&file, |piece| {
-                all.extend_from_slice(piece);
-                if all.len() > MOST_CAPTURED { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
-            })?;
-            return Ok(all);
-        }
-        // One more, or the end would not be seen without room for more.
-        all.reserve_exact(usize::try_from(found.len()).map_or(MOST_CAPTURED, |len| len.min(MOST_CAPTURED)) + 1);
-        while (&file).take(LARGE).read_to_end(&mut all)? > 0 {
-            self.go_on()?;
-            if all.len() > MOST_CAPTURED {
-                return Err(io::ErrorKind::FileTooLarge.into());
-            }
-        }
+        all.try_reserve_exact(usize::try_from(file.metadata()?.len()).unwrap_or(0).min(MOST_CAPTURED))?;
+        self.read_pieces(&file, |piece| {
+            let room = all.spare_capacity_mut();
+            memory::map_ahead(room.as_ptr().cast(), room.len().min(piece.len()));
+            all.extend_from_slice(piece);
+            if all.len() > MOST_CAPTURED { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
+        })?;
         Ok(all)
     }
 
@@ -57,12 +49,15 @@ impl<H> State<H> {
     }
 
     fn read_pieces(&self, file: &File, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        let mut buffer = vec![0; PIECE];
+        // Large blocks begin 16 bytes behind the start of a page, where some processors copy at a fifth of their speed.
+        let mut buffer = vec![0; PIECE + PAGE];
+        let start = buffer.as_ptr().align_offset(PAGE).min(PAGE);
+        let buffer = &mut buffer[start..][..PIECE];
         loop {
             if !self.wait_readable(file.as_fd())? {
                 return Err(io::ErrorKind::Interrupted.into());
             }
-            match descriptor::read(file, &mut buffer)? {
+            match descriptor::read(file, buffer)? {
                 0 => return Ok(()),
                 count => take(&buffer[..count])?,
             }

@@ -1,5 +1,7 @@
 //! Memory: whose blocks are kept, and whether a value has become too long.
 
+pub use stagesh_alloc::map_ahead;
+
 use stagesh_alloc::Allocator;
 
 #[global_allocator]
