@@ -100,7 +100,7 @@ fn source(host: &Host) -> Source {
     if !is_terminal || is_dumb {
         return Source::Lines { prompt: is_terminal };
     }
-    match host.waker().and_then(|waker| Editor::start(waker, host.settings.colors.stdout)) {
+    match Editor::start(host.waker(), host.settings.colors.stdout) {
         Ok(editor) => Source::Editor(editor),
         Err(_) => Source::Lines { prompt: true },
     }

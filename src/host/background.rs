@@ -181,7 +181,7 @@ impl<H> State<H> {
         let child = self.spawn(plan, ends, true)?;
         let pid = child.pid();
         let carrier =
-            streams.is_any().then(|| Carrier::start(streams, self.output.for_thread(self.interrupts().waker()?)));
+            streams.is_any().then(|| Carrier::start(streams, self.output.for_thread(self.interrupts().waker())));
         let (carrier, error) = match carrier.transpose() {
             Ok(carrier) => (carrier, None),
             Err(error) => (None, Some(error)),

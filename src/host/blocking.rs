@@ -24,7 +24,7 @@ impl<H> State<H> {
         until: Option<Instant>,
         run: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<Option<T>> {
-        let (done, waker) = (Arc::new(Mutex::new(None)), self.interrupts().waker()?);
+        let (done, waker) = (Arc::new(Mutex::new(None)), self.interrupts().waker());
         let result = Arc::clone(&done);
         let thread = std::thread::Builder::new().name(name.into());
         with_all_blocked(|| {

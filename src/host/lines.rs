@@ -92,11 +92,8 @@ impl<H> State<H> {
     }
 
     /// Something with which a thread ends [`State::wait_for_thread`].
-    ///
-    /// # Errors
-    ///
-    /// No file descriptor was to be had.
-    pub fn waker(&self) -> io::Result<Waker> {
+    #[must_use]
+    pub fn waker(&self) -> Waker {
         self.interrupts.waker()
     }
 

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::output::{Unblocked, write_now};
+use super::output::write_now;
 use super::stages::whole;
-use crate::sys::descriptor::Which;
+use crate::sys::descriptor::{Way, Which};
 use crate::sys::terminal;
 
 /// Takes the line away. Source: ECMA-48, carriage return and `EL`.
@@ -50,7 +50,8 @@ pub(super) struct Line {
     cursor: Cursor,
     /// How many others write to the terminal, or read it.
     others: usize,
-    unblocked: Unblocked,
+    /// Once it was asked for.
+    way: Option<Way>,
 }
 
 /// Where the next text would begin.
@@ -76,7 +77,7 @@ impl Live {
             next: Instant::now(),
             cursor: Cursor::AtStart,
             others: 0,
-            unblocked: None,
+            way: None,
         };
         Self { line: Mutex::new(line), changed: Condvar::new(), shows_stdout }
     }
@@ -213,7 +214,7 @@ impl Line {
 
     fn write(&mut self, bytes: &[u8]) {
         // What the terminal does not take now is not worth waiting for.
-        let _ = write_now(Which::Stderr, &mut self.unblocked, bytes);
+        let _ = write_now(Which::Stderr, &mut self.way, bytes);
     }
 }
 

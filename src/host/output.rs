@@ -8,13 +8,12 @@
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal};
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::live::Live;
-use crate::sys::descriptor::{self, Which};
+use crate::sys::descriptor::{self, Way, Which};
 use crate::sys::interrupts::{Waker, with_all_blocked};
 use crate::sys::quiet_write;
 
@@ -29,9 +28,6 @@ const EARLY: u32 = 16;
 
 /// What a pipe that polls as writable takes without blocking, unless another process fills it in between. Source: POSIX `PIPE_BUF` on Linux.
 const CHUNK: usize = 4096;
-
-/// What is written to so that it never blocks, where there is such a thing, once it was asked for.
-pub(super) type Unblocked = Option<Option<OwnedFd>>;
 
 /// Why output did not reach its reader.
 #[derive(Debug)]
@@ -66,7 +62,8 @@ struct State {
     fault: Option<Fault>,
     /// The reader went away: what comes now is dropped.
     is_closed: bool,
-    unblocked: Unblocked,
+    /// Once it was asked for.
+    way: Option<Way>,
 }
 
 /// The streams, for every thread that writes. What is added at once stays together.
@@ -225,9 +222,11 @@ impl Output {
         self.was_left.replace(false)
     }
 
-    /// Finds out how standard output is written to, for what is said once the wait that begins now is over.
+    /// Finds out how the streams are written to, for what is said once the wait that begins now is over.
     pub(super) fn prepare(&self) {
-        self.outlet.lock(Which::Stdout).unblocked.get_or_insert_with(|| descriptor::unblocked(Which::Stdout));
+        for which in [Which::Stdout, Which::Stderr] {
+            self.outlet.lock(which).way.get_or_insert_with(|| Way::of(which));
+        }
     }
 
     /// Collects a line.
@@ -236,7 +235,7 @@ impl Output {
     ///
     /// Whether it should be written at once: on a terminal, when much was collected, when nothing was written for a
     /// while, and when the script has not printed much yet, which spares short ones the thread.
-    pub fn print(&self, text: &str, waker: impl FnOnce() -> io::Result<Waker>) -> bool {
+    pub fn print(&self, text: &str, waker: impl FnOnce() -> Waker) -> bool {
         let mut state = self.outlet.lock(Which::Stdout);
         state.buffer.extend_from_slice(text.as_bytes());
         state.buffer.push(b'\n');
@@ -258,7 +257,7 @@ impl Output {
     }
 
     /// What was passed on and its reader has not read is written by the thread, unless somebody does before.
-    pub fn leave_rest(&self, waker: impl FnOnce() -> io::Result<Waker>) {
+    pub fn leave_rest(&self, waker: impl FnOnce() -> Waker) {
         let state = self.outlet.lock(Which::Stdout);
         if state.since.is_some() {
             self.see_to_late(state, waker);
@@ -270,17 +269,15 @@ impl Output {
     /// # Returns
     ///
     /// Whether there is a thread: without one every line is written at once.
-    fn see_to_late(&self, mut state: MutexGuard<'_, State>, waker: impl FnOnce() -> io::Result<Waker>) -> bool {
+    fn see_to_late(&self, mut state: MutexGuard<'_, State>, waker: impl FnOnce() -> Waker) -> bool {
         if std::mem::replace(&mut state.is_told, true) {
             return self.thread.get();
         }
         drop(state);
         if !self.thread.get() {
-            let started = waker().and_then(|waker| {
-                let outlet = Arc::clone(&self.outlet);
-                let thread = std::thread::Builder::new().name("flush".into());
-                with_all_blocked(|| thread.spawn(move || flush_late(&outlet, &waker)))
-            });
+            let (outlet, waker) = (Arc::clone(&self.outlet), waker());
+            let thread = std::thread::Builder::new().name("flush".into());
+            let started = with_all_blocked(|| thread.spawn(move || flush_late(&outlet, &waker)));
             self.thread.set(started.is_ok());
         }
         self.outlet.filled.notify_one();
@@ -357,13 +354,14 @@ impl Passage {
 }
 
 /// Writes what can be written without blocking.
-pub(super) fn write_now(which: Which, unblocked: &mut Unblocked, bytes: &[u8]) -> io::Result<usize> {
-    match unblocked.get_or_insert_with(|| descriptor::unblocked(which)) {
-        Some(own) => quiet_write::write(own, bytes),
-        None if descriptor::is_writable(which.own()) => {
+pub(super) fn write_now(which: Which, way: &mut Option<Way>, bytes: &[u8]) -> io::Result<usize> {
+    match way.get_or_insert_with(|| Way::of(which)) {
+        Way::Plain => quiet_write::write(which.own(), bytes),
+        Way::Apart(own) => quiet_write::write(own, bytes),
+        Way::Polled if descriptor::is_writable(which.own()) => {
             quiet_write::write(which.own(), &bytes[..bytes.len().min(CHUNK)])
         }
-        None => Err(io::ErrorKind::WouldBlock.into()),
+        Way::Polled => Err(io::ErrorKind::WouldBlock.into()),
     }
 }
 
@@ -376,7 +374,7 @@ fn drain(which: Which, state: &mut State, live: Option<&Live>) -> Result<bool, F
     let mut written = 0;
     let mut result = Ok(true);
     while written < state.buffer.len() {
-        match write_now(which, &mut state.unblocked, &state.buffer[written..]) {
+        match write_now(which, &mut state.way, &state.buffer[written..]) {
             Ok(count) => written += count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 result = Ok(false);

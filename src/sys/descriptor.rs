@@ -32,6 +32,9 @@ impl Interest {
     }
 }
 
+/// The number of the null device. Source: null(4).
+const NULL: nix::libc::dev_t = nix::libc::makedev(1, 3);
+
 /// One of the two streams that a program writes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Which {
@@ -61,24 +64,40 @@ impl Which {
     }
 }
 
-/// A description of one's own of a pipe or a terminal, whose writes never block, whatever other processes do with
-/// theirs. `None` where there is none: of a file, of a terminal that is another user's, of what has no reader.
-///
-/// A write to a terminal that polls as writable blocks if it is longer than the room. That `O_NONBLOCK` be set on the
-/// description that was inherited, other processes would not expect. Source: proc(5), `/proc/pid/fd`.
-#[must_use]
-pub fn unblocked(which: Which) -> Option<OwnedFd> {
-    if !cfg!(target_os = "linux") {
-        return None;
+/// How a stream is written to so that it does not block.
+#[derive(Debug)]
+pub enum Way {
+    /// As it is: a regular file, or the null device.
+    Plain,
+    /// Through a description of one's own of a pipe or a terminal, whose writes never block, whatever other processes do
+    /// with theirs.
+    Apart(OwnedFd),
+    /// By little, and when poll(2) says so: a terminal that is another user's, what has no reader, and all that is elsewhere
+    /// than on Linux.
+    Polled,
+}
+
+impl Way {
+    /// That of a stream.
+    ///
+    /// A write to a terminal that polls as writable blocks if it is longer than the room. That `O_NONBLOCK` be set on the
+    /// description that was inherited, other processes would not expect. Source: proc(5), `/proc/pid/fd`.
+    #[must_use]
+    pub fn of(which: Which) -> Self {
+        let Ok(stat) = fstat(which.own()) else { return Self::Polled };
+        let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
+        let is_null = kind == SFlag::S_IFCHR && stat.st_rdev == NULL;
+        if kind == SFlag::S_IFREG || is_null {
+            return Self::Plain;
+        }
+        let can_be_apart = kind == SFlag::S_IFIFO || (kind == SFlag::S_IFCHR && which.own().is_terminal());
+        if !cfg!(target_os = "linux") || !can_be_apart {
+            return Self::Polled;
+        }
+        let path = format!("/proc/self/fd/{}", which.own().as_raw_fd());
+        let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        nix::fcntl::open(path.as_str(), flags, Mode::empty()).map_or(Self::Polled, Self::Apart)
     }
-    let mode = SFlag::from_bits_truncate(fstat(which.own()).ok()?.st_mode);
-    let is_pipe = mode & SFlag::S_IFMT == SFlag::S_IFIFO;
-    if !is_pipe && !which.own().is_terminal() {
-        return None;
-    }
-    let path = format!("/proc/self/fd/{}", which.own().as_raw_fd());
-    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    nix::fcntl::open(path.as_str(), flags, Mode::empty()).ok()
 }
 
 /// A directory that is held open: it can be entered whatever becomes of its name.

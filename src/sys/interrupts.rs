@@ -1,14 +1,11 @@
 //! Where signals enter the process, and where blocking code waits for them.
 //!
-//! A handler stores who sent the signal, then writes a byte to the wake pipe, then sets a flag: in this
-//! order. The flag is for code that runs (one load for each operation of a script); code that waits polls
-//! the pipe and never looks at the flag, because a reader that is woken by the byte may come before it.
-//! Nothing is decided in a handler.
+//! A handler notes the signal and sets a flag. Code that runs looks at the flag, one load for each operation of a script;
+//! code that waits is woken by a byte in the wake pipe, which is written only then. Nothing is decided in a handler.
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -16,11 +13,9 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal as Unix};
-use signal_hook::iterator::backend::SignalDelivery;
-use signal_hook::iterator::exfiltrator::WithOrigin;
-use signal_hook::low_level::siginfo::Cause;
+use stagesh_inbox::Inbox;
 
-use super::descriptor::Interest;
+use super::descriptor::{self, Interest};
 use super::entry;
 use super::signal::{Signal, SignalSet};
 
@@ -51,9 +46,8 @@ pub struct Caught {
 
 /// The signals of this process: which are caught, and what has come.
 pub struct Interrupts {
-    delivery: RefCell<SignalDelivery<UnixStream, WithOrigin>>,
-    pending: Arc<AtomicBool>,
-    wake: UnixStream,
+    inbox: Arc<Inbox>,
+    wake: OwnedFd,
     ignored_at_start: SignalSet,
     caught_at_start: SignalSet,
     installed: RefCell<Vec<(Signal, Arc<AtomicBool>)>>,
@@ -74,16 +68,12 @@ pub struct Events {
 
 /// Lets another thread wake the one that waits in [`Interrupts::wait`].
 #[derive(Clone)]
-pub struct Waker {
-    pending: Arc<AtomicBool>,
-    wake: Arc<UnixStream>,
-}
+pub struct Waker(Arc<Inbox>);
 
 impl Waker {
     /// Makes the next look of the interpreter, or its wait, find that something happened.
     pub fn wake(&self) {
-        let _ = nix::unistd::write(self.wake.as_fd(), b"w");
-        self.pending.store(true, Ordering::SeqCst);
+        self.0.tell();
     }
 }
 
@@ -118,18 +108,16 @@ impl Interrupts {
     ///
     /// The wake pipe could not be made.
     pub fn new() -> io::Result<Self> {
-        let (read, write) = UnixStream::pair()?;
-        read.set_nonblocking(true)?;
-        write.set_nonblocking(true)?;
-        let wake = write.try_clone()?;
+        let (wake, write) = io::pipe()?;
+        let (wake, write) = (OwnedFd::from(wake), OwnedFd::from(write));
+        descriptor::set_nonblocking(&wake)?;
+        descriptor::set_nonblocking(&write)?;
         let mut caught_at_start = OF_THREADS;
         for signal in OF_RUNTIME.into_iter().filter(|signal| entry::is_caught(*signal as i32)) {
             caught_at_start.insert(Signal::from_unix(signal));
         }
-        let delivery = SignalDelivery::with_pipe(read, write, WithOrigin::default(), std::iter::empty::<i32>())?;
         Ok(Self {
-            delivery: RefCell::new(delivery),
-            pending: Arc::new(AtomicBool::new(false)),
+            inbox: Inbox::new(write),
             wake,
             ignored_at_start: entry::ignored_signals(),
             caught_at_start,
@@ -180,8 +168,7 @@ impl Interrupts {
         let default = Arc::new(AtomicBool::new(false));
         // The first action decides, in the handler itself, whether the process dies by the signal.
         signal_hook::flag::register_conditional_default(signal.number(), Arc::clone(&default))?;
-        self.delivery.borrow().handle().add_signal(signal.number())?;
-        signal_hook::flag::register(signal.number(), Arc::clone(&self.pending))?;
+        self.inbox.note(signal.number())?;
         installed.push((signal, default));
         Ok(())
     }
@@ -205,7 +192,7 @@ impl Interrupts {
     pub fn watch_children(&self) -> io::Result<()> {
         let mut children = self.children.borrow_mut();
         if children.is_none() {
-            *children = Some(ChildEvents::new(&self.wake, &self.pending)?);
+            *children = Some(ChildEvents::new(&self.inbox)?);
         }
         Ok(())
     }
@@ -217,7 +204,7 @@ impl Interrupts {
     /// The handler could not be installed.
     pub fn watch_resumption(&self) -> io::Result<()> {
         if !self.watches_resumption.replace(true) {
-            wake_at(Signal::CONT, &self.wake, &self.pending)?;
+            self.inbox.watch(Signal::CONT.number())?;
         }
         Ok(())
     }
@@ -232,30 +219,21 @@ impl Interrupts {
     /// Whether something was caught since the last [`Interrupts::take`]; for code that runs.
     #[inline]
     pub fn pending(&self) -> bool {
-        self.pending.load(Ordering::Relaxed)
+        self.inbox.has_news()
     }
 
     /// Takes what was caught, by number.
     pub fn take(&self) -> Vec<Caught> {
-        self.pending.store(false, Ordering::SeqCst);
-        let mut delivery = self.delivery.borrow_mut();
-        delivery
-            .pending()
-            .filter_map(|origin| {
-                let signal = Signal::from_number(i64::from(origin.signal)).ok()?;
-                let sender = if origin.cause == Cause::Kernel { Sender::Kernel } else { Sender::Process };
-                Some(Caught { signal, sender })
-            })
-            .collect()
+        let taken = self.inbox.take();
+        let (of_kernel, all) = (SignalSet::from_bits(taken.of_kernel), taken.of_kernel | taken.of_processes);
+        let sender = |signal| if of_kernel.contains(signal) { Sender::Kernel } else { Sender::Process };
+        SignalSet::from_bits(all).iter().map(|signal| Caught { signal, sender: sender(signal) }).collect()
     }
 
     /// Something with which another thread wakes this one.
-    ///
-    /// # Errors
-    ///
-    /// No file descriptor was to be had.
-    pub fn waker(&self) -> io::Result<Waker> {
-        Ok(Waker { pending: Arc::clone(&self.pending), wake: Arc::new(self.wake.try_clone()?) })
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        Waker(Arc::clone(&self.inbox))
     }
 
     /// Waits until a signal or a child's end comes, one of the descriptors is ready, or `until` has passed.
@@ -265,26 +243,39 @@ impl Interrupts {
     ///
     /// As poll(2).
     pub fn wait(&self, fds: &[(BorrowedFd<'_>, Interest)], until: Option<Instant>) -> io::Result<Events> {
-        let (delivery, children) = (self.delivery.borrow(), self.children.borrow());
+        let children = self.children.borrow();
         let mut polled = Vec::with_capacity(fds.len() + 2);
         polled.extend(fds.iter().map(|(fd, interest)| PollFd::new(*fd, interest.flags())));
-        polled.push(PollFd::new(delivery.get_read().as_fd(), PollFlags::POLLIN));
+        polled.push(PollFd::new(self.wake.as_fd(), PollFlags::POLLIN));
         polled.extend(children.as_ref().and_then(ChildEvents::descriptor).map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
-        match poll(&mut polled, timeout(until)) {
-            Ok(_) => {}
+        let woken = || Ok(Events { ready: vec![false; fds.len()], woken: true, of_children: true });
+        match self.inbox.wait(|| poll(&mut polled, timeout(until))) {
+            Some(Ok(_)) => {}
             // A handler has run.
-            Err(Errno::EINTR) => return Ok(Events { ready: vec![false; fds.len()], woken: true, of_children: true }),
-            Err(error) => return Err(error.into()),
+            Some(Err(Errno::EINTR)) => {
+                self.empty_pipe();
+                return woken();
+            }
+            None => return woken(),
+            Some(Err(error)) => return Err(error.into()),
         }
         let mut ready: Vec<bool> = polled.iter().map(|fd| fd.any().unwrap_or(true)).collect();
         let of_children = ready.get(fds.len() + 1).copied();
         let woken = ready[fds.len()];
+        if woken {
+            self.empty_pipe();
+        }
         ready.truncate(fds.len());
         if let (Some(children), Some(true)) = (children.as_ref(), of_children) {
             children.clear();
         }
         // The wake pipe may tell of children, too.
         Ok(Events { ready, woken, of_children: woken || of_children == Some(true) })
+    }
+
+    /// What is left there ends the next wait for no reason, and no more.
+    fn empty_pipe(&self) {
+        let _ = descriptor::read(&self.wake, &mut [0; 64]);
     }
 }
 
@@ -298,10 +289,11 @@ struct ChildEvents {
 /// A signal that is blocked and read costs a fifth of one that is handled, for every command. Source: signalfd(2).
 #[cfg(target_os = "linux")]
 impl ChildEvents {
-    fn new(wake: &UnixStream, pending: &Arc<AtomicBool>) -> io::Result<Self> {
+    fn new(inbox: &Arc<Inbox>) -> io::Result<Self> {
         use nix::sys::signalfd::{SfdFlags, SignalFd};
-        // The handler runs for those who want to know at once.
-        wake_at(Signal::CHLD, wake, pending)?;
+        // The handler runs for those who want to know at once. That it is there also ends an inherited ignoring of CHLD,
+        // under which nobody is reaped.
+        inbox.watch(Signal::CHLD.number())?;
         // The other threads block every signal.
         child().thread_block()?;
         let descriptor = SignalFd::with_flags(&child(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
@@ -332,22 +324,14 @@ fn child() -> SigSet {
     child
 }
 
-/// Installs what such a signal does that ends nothing, as the end of a child: a byte in the wake pipe, and the flag. That
-/// it is there also ends an inherited ignoring of CHLD, under which nobody is reaped.
-fn wake_at(signal: Signal, wake: &UnixStream, pending: &Arc<AtomicBool>) -> io::Result<()> {
-    signal_hook::low_level::pipe::register(signal.number(), wake.try_clone()?)?;
-    signal_hook::flag::register(signal.number(), Arc::clone(pending))?;
-    Ok(())
-}
-
 /// Tells of the ends of children by a byte in the wake pipe.
 #[cfg(not(target_os = "linux"))]
 struct ChildEvents;
 
 #[cfg(not(target_os = "linux"))]
 impl ChildEvents {
-    fn new(wake: &UnixStream, pending: &Arc<AtomicBool>) -> io::Result<Self> {
-        wake_at(Signal::CHLD, wake, pending)?;
+    fn new(inbox: &Arc<Inbox>) -> io::Result<Self> {
+        inbox.watch(Signal::CHLD.number())?;
         Ok(Self)
     }
 

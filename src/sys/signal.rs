@@ -289,7 +289,13 @@ impl SignalSet {
 
     /// The members that have a name, in the order of their numbers.
     pub fn iter(self) -> impl Iterator<Item = Signal> {
-        (1..=64).filter(move |n| self.0 & (1 << (n - 1)) != 0).filter_map(|n| Signal::from_number(n).ok())
+        let mut rest = self.0;
+        let number = move || {
+            let number = rest.trailing_zeros() + 1;
+            rest &= rest.checked_sub(1)?;
+            Some(i64::from(number))
+        };
+        std::iter::from_fn(number).filter_map(|number| Signal::from_number(number).ok())
     }
 
     fn bit(signal: Signal) -> u64 {

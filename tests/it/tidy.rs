@@ -17,6 +17,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rustix", &["sys"]),
     ("stagesh_alloc", &["sys"]),
     ("stagesh_entry", &["sys"]),
+    ("stagesh_inbox", &["sys"]),
     ("stagesh_spawn", &["sys"]),
     ("tempfile", &["sys", "host"]),
     ("globset", &["builtins"]),
@@ -143,7 +144,13 @@ fn the_architecture_lists_every_file() {
 
 #[test]
 fn every_dependency_says_what_it_earns() {
-    for manifest in ["Cargo.toml", "crates/spawn/Cargo.toml"] {
+    for manifest in [
+        "Cargo.toml",
+        "crates/alloc/Cargo.toml",
+        "crates/entry/Cargo.toml",
+        "crates/inbox/Cargo.toml",
+        "crates/spawn/Cargo.toml",
+    ] {
         let manifest = read(&root().join(manifest));
         let mut section = "";
         let mut before = "";

@@ -1,0 +1,216 @@
+//! Which signals have come and who has sent them, for one thread that works or waits.
+//!
+//! A handler notes the signal, and then that there is news. Only if the thread waits, in poll(2), a byte goes into the wake
+//! pipe: one that works sees the flag, and pays for no system call. That nothing is lost in between is the old bargain of
+//! two flags: the thread says that it waits and then looks for news, the handler says that there is news and then looks
+//! whether the thread waits. One of them sees the other.
+//!
+//! This crate is apart from stagesh because it needs `unsafe`, which is denied there: signal-hook tells who has sent a
+//! signal by a socket alone, which costs four system calls more than the signal.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+
+use libc::{c_int, siginfo_t};
+
+/// What has come. Shared by the thread that looks, by the handlers, and by threads that have something to tell.
+#[derive(Debug)]
+pub struct Inbox {
+    /// The signals that the kernel has sent and nobody has taken, bit n - 1 for signal n.
+    of_kernel: AtomicU64,
+    /// Those that a process has sent.
+    of_processes: AtomicU64,
+    has_news: AtomicBool,
+    is_waiting: AtomicBool,
+    wake: OwnedFd,
+}
+
+/// Signals that came, bit n - 1 for signal n. One that both have sent is in both.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Taken {
+    /// From the kernel: for a key of the terminal, or its end.
+    pub of_kernel: u64,
+    /// From a process, as by kill(2).
+    pub of_processes: u64,
+}
+
+impl Inbox {
+    /// Nothing has come.
+    ///
+    /// # Arguments
+    ///
+    /// The end of a pipe that is written to. It does not block: when it is full, whoever waits is woken already.
+    #[must_use]
+    pub fn new(wake: OwnedFd) -> Arc<Self> {
+        Arc::new(Self {
+            of_kernel: AtomicU64::new(0),
+            of_processes: AtomicU64::new(0),
+            has_news: AtomicBool::new(false),
+            is_waiting: AtomicBool::new(false),
+            wake,
+        })
+    }
+
+    /// From now on the signal is noted, and is news.
+    ///
+    /// # Errors
+    ///
+    /// As sigaction(2).
+    ///
+    /// # Panics
+    ///
+    /// If it is KILL, STOP, or one that a fault of the program raises.
+    pub fn note(self: &Arc<Self>, signal: c_int) -> io::Result<()> {
+        let inbox = Arc::clone(self);
+        let bit = 1 << (signal - 1);
+        let note = move |info: &siginfo_t| {
+            let signals = if is_of_kernel(info) { &inbox.of_kernel } else { &inbox.of_processes };
+            signals.fetch_or(bit, SeqCst);
+            inbox.tell();
+        };
+        // SAFETY: a handler may use atomics and write(2). Source: signal-safety(7).
+        unsafe { signal_hook_registry::register_sigaction(signal, note) }.map(drop)
+    }
+
+    /// From now on the signal is news, and not noted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Inbox::note`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Inbox::note`].
+    pub fn watch(self: &Arc<Self>, signal: c_int) -> io::Result<()> {
+        let inbox = Arc::clone(self);
+        // SAFETY: as in `note`.
+        unsafe { signal_hook_registry::register(signal, move || inbox.tell()) }.map(drop)
+    }
+
+    /// There is news: the thread is woken if it waits. For handlers, and for any thread.
+    pub fn tell(&self) {
+        self.has_news.store(true, SeqCst);
+        if self.is_waiting.load(SeqCst) {
+            // SAFETY: it reads one byte. If the pipe is full, it is readable.
+            unsafe { libc::write(self.wake.as_raw_fd(), b"!".as_ptr().cast(), 1) };
+        }
+    }
+
+    /// Whether there is news.
+    #[inline]
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.has_news.load(Relaxed)
+    }
+
+    /// Does something that returns when the wake pipe can be read, unless there is news.
+    ///
+    /// # Returns
+    ///
+    /// What that returns; `None` if there was news.
+    pub fn wait<T>(&self, wait: impl FnOnce() -> T) -> Option<T> {
+        self.is_waiting.store(true, SeqCst);
+        let result = if self.has_news.load(SeqCst) { None } else { Some(wait()) };
+        self.is_waiting.store(false, SeqCst);
+        result
+    }
+
+    /// Takes what has come. What comes from now on is news again.
+    pub fn take(&self) -> Taken {
+        self.has_news.store(false, SeqCst);
+        Taken { of_kernel: self.of_kernel.swap(0, SeqCst), of_processes: self.of_processes.swap(0, SeqCst) }
+    }
+}
+
+/// Whether the kernel itself has sent it. Source: sigaction(2), `si_code`.
+fn is_of_kernel(info: &siginfo_t) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        /// Source: `asm-generic/siginfo.h`.
+        const SI_KERNEL: c_int = 0x80;
+        info.si_code == SI_KERNEL
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        // SAFETY: the signals that are noted have a sender or none.
+        unsafe { info.si_pid() == 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{PipeReader, Read};
+    use std::sync::atomic::AtomicU32;
+
+    use super::*;
+
+    /// An inbox, and the end of its wake pipe that is read.
+    fn inbox() -> (Arc<Inbox>, PipeReader) {
+        let (read, write) = io::pipe().expect("there are descriptors");
+        (Inbox::new(write.into()), read)
+    }
+
+    fn send(signal: c_int) {
+        // SAFETY: it takes and changes no memory.
+        assert_eq!(unsafe { libc::raise(signal) }, 0);
+    }
+
+    const USR2: u64 = 1 << (libc::SIGUSR2 - 1);
+
+    #[test]
+    fn what_comes_to_a_thread_that_works_is_seen_without_the_pipe() {
+        let (inbox, read) = inbox();
+        inbox.note(libc::SIGUSR2).expect("it can be caught");
+        assert!(!inbox.has_news());
+        send(libc::SIGUSR2);
+        send(libc::SIGUSR2);
+        assert!(inbox.has_news());
+        assert_eq!(inbox.wait(|| unreachable!("there is news")), None::<()>);
+        assert_eq!(inbox.take(), Taken { of_kernel: 0, of_processes: USR2 });
+        assert_eq!(inbox.take(), Taken { of_kernel: 0, of_processes: 0 });
+        assert!(!inbox.has_news());
+        let mut in_pipe = libc::pollfd { fd: read.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: it is one.
+        assert_eq!(unsafe { libc::poll(&raw mut in_pipe, 1, 0) }, 0);
+    }
+
+    #[test]
+    fn what_comes_to_a_thread_that_waits_wakes_it() {
+        let (inbox, mut read) = inbox();
+        inbox.watch(libc::SIGWINCH).expect("it can be caught");
+        let byte = inbox.wait(|| {
+            send(libc::SIGWINCH);
+            let mut byte = [0];
+            read.read_exact(&mut byte).map(|()| byte[0]).expect("it is woken")
+        });
+        assert_eq!(byte, Some(b'!'));
+        assert!(inbox.has_news());
+        assert_eq!(inbox.take(), Taken { of_kernel: 0, of_processes: 0 });
+    }
+
+    /// Two threads that tell each other something, so often that each order of the four steps is met.
+    #[test]
+    fn nothing_is_lost_between_work_and_wait() {
+        const TURNS: u32 = 5_000;
+        let (inbox, mut read) = inbox();
+        let (told, seen) = (AtomicU32::new(0), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for turn in 1..=TURNS {
+                    told.store(turn, SeqCst);
+                    inbox.tell();
+                    while seen.load(SeqCst) != turn {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+            while seen.load(SeqCst) != TURNS {
+                inbox.wait(|| read.read_exact(&mut [0]).expect("it is written to"));
+                inbox.take();
+                seen.store(told.load(SeqCst), SeqCst);
+            }
+        });
+    }
+}
