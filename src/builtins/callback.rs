@@ -18,6 +18,7 @@ use super::error::Error;
 use super::repeated::Caller;
 use super::{Call, Host, Outcome, names, unwind};
 use crate::host::background::Background;
+use crate::host::frames::{self, Named};
 use crate::host::stages::Label;
 
 /// An entry of the exit stack: what it calls, and what it shares with those that were registered beside it.
@@ -161,8 +162,18 @@ impl Entry {
     /// What reports call it: its stage and its name.
     #[must_use]
     pub fn title(&self) -> String {
-        let name = self.name();
-        self.stage().map_or_else(|| name.clone(), |stage| format!("{}: {name}", stage.name()))
+        frames::title(self.stage().map(|stage| &**stage), self.name())
+    }
+
+    /// What has its name.
+    #[must_use]
+    pub fn named(&self) -> Rc<dyn Named> {
+        match &self.target {
+            Target::Function(pointer, _) if self.notes.as_ref().is_none_or(|notes| notes.name.is_none()) => {
+                pointer.clone()
+            }
+            _ => Rc::new(self.name()),
+        }
     }
 
     /// What reports call it within its stage.
@@ -426,6 +437,12 @@ fn with_imports(host: &Host, home: &Rc<GlobalRuntimeState>, here: &GlobalRuntime
         both.push_import(alias.clone(), Shared::clone(module));
     }
     Rc::new(both)
+}
+
+impl Named for FnPtr {
+    fn name(&self) -> String {
+        title_of(self)
+    }
 }
 
 /// What reports call a function.

@@ -168,10 +168,12 @@ impl Lexical {
     pub fn later(&self, registered: &GlobalRuntimeState) -> Option<Rc<GlobalRuntimeState>> {
         let end = self.end.borrow();
         let end = end.as_ref()?;
+        if registered.num_imports() >= end.num_imports() {
+            return None;
+        }
         let is_same_session = self.is_of_session(registered.source()) && self.is_of_session(end.source());
         let is_same_text = registered.source == end.source && registered.lib.len() == end.lib.len();
-        let has_more = registered.num_imports() < end.num_imports();
-        if !has_more || !(is_same_text || is_same_session) {
+        if !(is_same_text || is_same_session) {
             return None;
         }
         let same_lib = registered.lib.iter().zip(&end.lib).all(|(a, b)| Rc::ptr_eq(a, b));

@@ -3,7 +3,7 @@
 //! Rhai finds out with each call how many arguments the function takes, by calls that fail, and on the bytecode VM makes
 //! another VM. Here both are done once.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -15,7 +15,11 @@ use super::{Outcome, names, standard};
 
 /// The functions that were compiled for the VM, by their names.
 #[derive(Default)]
-pub struct Compiled(RefCell<HashMap<String, Option<Function>>>);
+pub struct Compiled {
+    functions: RefCell<HashMap<String, Option<Function>>>,
+    /// How often some were added.
+    additions: Cell<u64>,
+}
 
 /// A compiled function, and how many parameters it has.
 #[derive(Clone)]
@@ -27,15 +31,23 @@ struct Function {
 impl Compiled {
     /// Adds those of a program, by name and number of parameters. Of functions with one name none is known.
     pub fn add<'a>(&self, program: &SharedProgram, functions: impl Iterator<Item = (&'a str, usize)>) {
-        let mut known = self.0.borrow_mut();
+        self.additions.set(self.additions.get() + 1);
+        let mut known = self.functions.borrow_mut();
         for (name, params) in functions {
             let function = Function { program: program.clone(), params };
             known.entry(name.to_string()).and_modify(|known| *known = None).or_insert(Some(function));
         }
     }
 
+    /// That of a function which is in sight in these surroundings, and takes so many arguments.
+    fn in_sight(&self, surroundings: &GlobalRuntimeState, name: &str, args: usize) -> Option<SharedProgram> {
+        let function = self.find(name).filter(|function| function.params == args)?;
+        let is_in_sight = surroundings.lib.iter().any(|module| module.get_script_fn(name, args).is_some());
+        is_in_sight.then_some(function.program)
+    }
+
     fn find(&self, name: &str) -> Option<Function> {
-        self.0.borrow().get(name).cloned().flatten()
+        self.functions.borrow().get(name).cloned().flatten()
     }
 }
 
@@ -43,8 +55,19 @@ impl Compiled {
 pub struct Caller<'e> {
     engine: &'e Engine,
     level: usize,
-    /// The VM of the last call, and its surroundings. It is large, and moved at each call.
-    last: Option<(Rc<GlobalRuntimeState>, Box<Vm<'e>>)>,
+    last: Option<Last<'e>>,
+}
+
+/// The last call.
+struct Last<'e> {
+    surroundings: Rc<GlobalRuntimeState>,
+    /// It is large, and moved at each call.
+    vm: Box<Vm<'e>>,
+    pointer: Rc<FnPtr>,
+    args: usize,
+    /// What the pointer means with so many arguments, when functions had been added so often.
+    program: SharedProgram,
+    additions: u64,
 }
 
 impl<'e> Caller<'e> {
@@ -72,28 +95,32 @@ impl<'e> Caller<'e> {
         &mut self,
         lexical: &Lexical,
         surroundings: &Rc<GlobalRuntimeState>,
-        pointer: &FnPtr,
+        pointer: &Rc<FnPtr>,
         args: &[Dynamic],
         at: Position,
     ) -> Option<Outcome> {
-        let name = pointer.fn_name();
-        let function = lexical.compiled.find(name).filter(|function| function.params == args.len())?;
-        if !surroundings.lib.iter().any(|module| module.get_script_fn(name, args.len()).is_some()) {
-            return None;
-        }
+        let (name, additions) = (pointer.fn_name(), lexical.compiled.additions.get());
+        let is_here = |last: &&Last<'_>| Rc::ptr_eq(&last.surroundings, surroundings);
+        let is_same = |last: &&Last<'_>| {
+            Rc::ptr_eq(&last.pointer, pointer) && last.args == args.len() && last.additions == additions
+        };
+        let program = match self.last.as_ref().filter(is_here).filter(is_same) {
+            Some(last) => last.program.clone(),
+            None => lexical.compiled.in_sight(surroundings, name, args.len())?,
+        };
         // Taken, so that a panic leaves none behind.
-        let known = self.last.take().filter(|(known, _)| Rc::ptr_eq(known, surroundings));
-        let mut vm = known.map_or_else(
+        let last = self.last.take().filter(|last| is_here(&last));
+        let mut vm = last.map_or_else(
             || {
                 let mut global = GlobalRuntimeState::clone(surroundings);
                 global.level = self.level;
                 Box::new(Vm::with_global_state(self.engine, global))
             },
-            |(_, vm)| vm,
+            |last| last.vm,
         );
-        let args = args.iter().cloned().collect();
-        let result = vm.call_function(&function.program, name, args, self.level, at);
-        self.last = Some((Rc::clone(surroundings), vm));
+        let result = vm.call_function(&program, name, args.iter().cloned().collect(), self.level, at);
+        let (surroundings, pointer) = (Rc::clone(surroundings), Rc::clone(pointer));
+        self.last = Some(Last { surroundings, vm, pointer, args: args.len(), program, additions });
         Some(result)
     }
 }

@@ -120,7 +120,7 @@ fn called_at(error: Box<EvalAltResult>, place: Position) -> Box<EvalAltResult> {
 }
 
 fn call(host: &Host, caller: &mut Caller<'_>, entry: &Entry, outcome: Option<Ending>) -> (Outcome, Option<Stop>) {
-    host.enter(HandlerInfo { name: entry.title(), timeout: entry.timeout(), stage: entry.stage().cloned(), outcome });
+    host.enter(HandlerInfo { named: entry.named(), timeout: entry.timeout(), stage: entry.stage().cloned(), outcome });
     let result = entry.call(host, caller);
     // What it printed is its own: flushed before the next one runs.
     let _ = host.flush();

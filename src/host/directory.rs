@@ -18,9 +18,9 @@ impl<H> State<H> {
         Rc::clone(&self.directory.borrow())
     }
 
-    /// Whether the working directory still has its name. Asked once in a while: a million handlers ask.
+    /// Whether the working directory still has its name when a handler begins. Seen once in a while: a million handlers ask.
     fn is_still_there(&self, directory: &Path) -> bool {
-        let now = Instant::now();
+        let now = self.handler_started().unwrap_or_else(Instant::now);
         if self.seen.get().is_some_and(|seen| now.duration_since(seen) < FRESH) {
             return true;
         }
@@ -50,7 +50,7 @@ impl<H> State<H> {
         Ok(())
     }
 
-    /// Runs something in a directory, or the nearest above it that still exists, and comes back to where it was;
+    /// Runs a handler in a directory, or the nearest above it that still exists, and comes back to where it was;
     /// also to a directory that is gone meanwhile, or has another name.
     pub fn visit<T>(&self, directory: &Rc<Path>, run: impl FnOnce() -> T) -> T {
         let before = self.directory();

@@ -12,17 +12,46 @@ use super::stop::{Phase, Stop};
 /// A handler that runs for longer than this is named.
 const LONG: Duration = Duration::from_secs(10);
 
+/// What has a name for reports.
+pub trait Named: std::fmt::Debug {
+    /// The name.
+    fn name(&self) -> String;
+}
+
+impl Named for String {
+    fn name(&self) -> String {
+        self.clone()
+    }
+}
+
 /// What runs a handler needs to be told of it.
 #[derive(Clone, Debug)]
 pub struct HandlerInfo {
-    /// What reports call it.
-    pub name: String,
+    /// What has the name that it has within its stage: of most of a million handlers nothing is reported.
+    pub named: Rc<dyn Named>,
     /// How long it may run.
     pub timeout: Option<Duration>,
     /// The stage in which it was registered.
     pub stage: Option<Rc<Label>>,
     /// Why the run, or the scope that it belongs to, ends.
     pub outcome: Option<Outcome>,
+}
+
+impl HandlerInfo {
+    /// What reports call it: its stage and its name.
+    #[must_use]
+    pub fn title(&self) -> String {
+        title(self.stage.as_deref(), self.named.name())
+    }
+}
+
+/// What reports call a handler.
+#[must_use]
+pub fn title(stage: Option<&Label>, name: String) -> String {
+    match stage {
+        Some(stage) => format!("{}: {name}", stage.name()),
+        None => name,
+    }
 }
 
 /// A handler that runs.
@@ -101,6 +130,11 @@ impl<H> State<H> {
             self.die_of_dead_output();
         }
         frame.stop
+    }
+
+    /// When the handler that runs has begun.
+    pub(super) fn handler_started(&self) -> Option<Instant> {
+        self.frames.borrow().last().and_then(|frame| frame.handler.as_ref().map(|handler| handler.started))
     }
 
     /// Whether a handler runs.

@@ -323,7 +323,7 @@ impl<H> State<H> {
         }
         impatience.last = Some(now);
         impatience.count += 1;
-        let running = self.frames.borrow().last().and_then(|f| f.handler.as_ref().map(|h| h.info.name.clone()));
+        let running = self.frames.borrow().last().and_then(|f| f.handler.as_ref().map(|h| h.info.title()));
         if let Some(name) = running {
             if impatience.told {
                 self.stop(Stop::Interrupted);
@@ -344,8 +344,10 @@ impl<H> State<H> {
 
     /// Looks whether the next operations have more to look at than the signals.
     fn refresh_attention(&self) {
-        self.interrupts.be_prompt(self.background.borrow().iter().any(|process| process.is_running()));
-        let has_clock = self.background_alarm().is_some();
+        let has_background = !self.background.borrow().is_empty();
+        let is_running = |background: &Rc<Background>| background.is_running();
+        self.interrupts.be_prompt(has_background && self.background.borrow().iter().any(is_running));
+        let has_clock = has_background && self.background_alarm().is_some();
         let frames = self.frames.borrow();
         let has_more = |frame: &Frame| frame.stop.is_some() || frame.stages.iter().any(Open::has_limit);
         let is_of_frame = frames.len() > 1 || frames.last().is_some_and(has_more);
@@ -378,7 +380,7 @@ impl<H> State<H> {
             if handler.mention.is_some_and(|mention| now >= mention) {
                 handler.mention = None;
                 let seconds = now.duration_since(handler.started).as_secs();
-                lines.push(format!("exit handler `{}` has been running for {seconds} s", handler.info.name));
+                lines.push(format!("exit handler `{}` has been running for {seconds} s", handler.info.title()));
             }
         }
         drop(frames);

@@ -323,6 +323,9 @@ impl Output {
         if let Some(fault) = state.fault.take() {
             return Err(fault);
         }
+        if state.buffer.is_empty() {
+            return Ok(true);
+        }
         drain(Which::Stdout, &mut state, self.outlet.live.as_ref())
     }
 
@@ -333,7 +336,8 @@ impl Output {
 
     /// Whether a thread found that the reader went away; true once.
     pub fn take_closed(&self) -> bool {
-        self.outlet.was_closed.swap(false, Ordering::SeqCst)
+        self.outlet.was_closed.load(Ordering::Relaxed)
+            && self.outlet.was_closed.swap(false, Ordering::SeqCst)
             && self.outlet.lock(Which::Stdout).fault.take_if(|fault| matches!(fault, Fault::Closed)).is_some()
     }
 }
