@@ -130,7 +130,6 @@ fn two(
 
 fn read(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let path = path("fs::read", call, &given[0])?;
-    let whole = path.metadata().map_or(0, |found| usize::try_from(found.len()).unwrap_or(0).min(MOST_CAPTURED));
     let mut text = ImmutableString::new();
     let mut rest: Vec<u8> = Vec::new();
     let take = |piece: &[u8]| -> io::Result<()> {
@@ -142,16 +141,16 @@ fn read(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
             &joined
         };
         match std::str::from_utf8(piece) {
-            Ok(all) => add_piece(&mut text, all, whole)?,
+            Ok(all) => add_piece(&mut text, all)?,
             // A letter may be cut at the end of a piece.
             Err(error) if error.error_len().is_none() => {
                 let (known, cut) = piece.split_at(error.valid_up_to());
-                add_piece(&mut text, std::str::from_utf8(known).unwrap_or_default(), whole)?;
+                add_piece(&mut text, std::str::from_utf8(known).unwrap_or_default())?;
                 rest = cut.to_vec();
             }
             Err(error) => return Err(no_text(text.len() + error.valid_up_to())),
         }
-        if text.len() > MOST_CAPTURED { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
+        Ok(())
     };
     let read = call.host.each_piece(&path, take);
     let read = read.and_then(|()| if rest.is_empty() { Ok(()) } else { Err(no_text(text.len())) });
@@ -159,19 +158,16 @@ fn read(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     Ok(text.into())
 }
 
-/// Lengthens a text that is likely to become so long. It is put together piece by piece: a string that is made of another
-/// takes twice its memory.
-fn add_piece(text: &mut ImmutableString, piece: &str, whole: usize) -> io::Result<()> {
-    if text.is_empty() {
-        let mut first = String::new();
-        first.try_reserve_exact(whole.max(piece.len()))?;
-        first.push_str(piece);
-        *text = first.into();
-    } else {
-        let left = whole.saturating_sub(text.len());
-        memory::map_ahead(text.as_ptr().wrapping_add(text.len()), left.min(piece.len()));
-        *text += piece;
+/// Lengthens a text. It is put together piece by piece: a string that is made of another takes twice its memory.
+fn add_piece(text: &mut ImmutableString, piece: &str) -> io::Result<()> {
+    if text.len() + piece.len() > MOST_CAPTURED {
+        return Err(io::ErrorKind::FileTooLarge.into());
     }
+    if !text.is_empty() {
+        // In most cases it has room, because it grows by doubling; if it is moved, this was for nothing.
+        memory::map_ahead(text.as_ptr().wrapping_add(text.len()), piece.len());
+    }
+    *text += piece;
     Ok(())
 }
 

@@ -80,7 +80,7 @@ impl Editor {
     ///
     /// # Errors
     ///
-    /// No thread, or no descriptor for it, was to be had.
+    /// No thread was to be had.
     pub fn start(waker: Waker, is_colored: bool) -> io::Result<Self> {
         let terminal = Terminal::now();
         let (orders, for_thread) = channel();
@@ -126,6 +126,8 @@ impl Editor {
             return Some(Typed::Lost("its thread is gone".into()));
         }
         loop {
+            // Asked first: it takes what wakes the wait below, and what was told before that is then seen.
+            let must_stop = host.must_stop_editing();
             match self.news.try_recv() {
                 // Who has asked may be gone.
                 Ok(News::Complete { line, at, reply }) => drop(reply.send(complete(&line, at))),
@@ -133,7 +135,7 @@ impl Editor {
                 Ok(News::Typed(typed)) => return Some(typed),
                 Err(TryRecvError::Disconnected) => return Some(Typed::Lost("its thread is gone".into())),
                 Err(TryRecvError::Empty) => {
-                    if host.must_stop_editing() {
+                    if must_stop {
                         self.give_up(host);
                         return None;
                     }

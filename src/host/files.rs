@@ -25,16 +25,19 @@ impl<H> State<H> {
     /// # Errors
     ///
     /// As open(2) and read(2); [`io::ErrorKind::Interrupted`] if what runs must stop, [`io::ErrorKind::FileTooLarge`] if
-    /// it is longer than a string can be.
+    /// it is longer than a string can be, [`io::ErrorKind::OutOfMemory`].
     pub fn read_file(&self, path: &Path) -> io::Result<Vec<u8>> {
         let file = File::from(self.open(path, Access::Read, None)?);
         let mut all = Vec::new();
         all.try_reserve_exact(usize::try_from(file.metadata()?.len()).unwrap_or(0).min(MOST_CAPTURED))?;
         self.read_pieces(&file, |piece| {
-            let room = all.spare_capacity_mut();
-            memory::map_ahead(room.as_ptr().cast(), room.len().min(piece.len()));
+            if all.len() + piece.len() > MOST_CAPTURED {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+            all.try_reserve(piece.len())?;
+            memory::map_ahead(all.spare_capacity_mut().as_ptr().cast(), piece.len());
             all.extend_from_slice(piece);
-            if all.len() > MOST_CAPTURED { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
+            Ok(())
         })?;
         Ok(all)
     }

@@ -246,8 +246,8 @@ impl<H> State<H> {
     }
 
     /// Moves what has come into the latches. Handlers run in this thread, so that the flag tells of all that was
-    /// caught before; what another thread has done may be told by the wake pipe first, and is seen when that is waited
-    /// for.
+    /// caught before. It tells of what another thread has done, too, and is taken: who waits for that looks here first, then
+    /// there, then waits.
     fn look(&self) {
         if self.interrupts.pending() {
             self.take_signals();
@@ -261,7 +261,6 @@ impl<H> State<H> {
         }
     }
 
-    /// Leaves the wake pipe empty.
     fn take_signals(&self) {
         for caught in self.interrupts.take() {
             self.catch(caught);

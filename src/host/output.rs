@@ -166,6 +166,7 @@ pub struct Output {
     was_left: Cell<bool>,
     thread: Cell<bool>,
     live_thread: Cell<bool>,
+    is_prepared: Cell<bool>,
 }
 
 /// For as long as it lives, the terminal is somebody else's.
@@ -190,6 +191,7 @@ impl Output {
             was_left: Cell::new(false),
             thread: Cell::new(false),
             live_thread: Cell::new(false),
+            is_prepared: Cell::new(false),
         }
     }
 
@@ -224,8 +226,10 @@ impl Output {
 
     /// Finds out how the streams are written to, for what is said once the wait that begins now is over.
     pub(super) fn prepare(&self) {
-        for which in [Which::Stdout, Which::Stderr] {
-            self.outlet.lock(which).way.get_or_insert_with(|| Way::of(which));
+        if !self.is_prepared.replace(true) {
+            for which in [Which::Stdout, Which::Stderr] {
+                self.outlet.lock(which).way.get_or_insert_with(|| Way::of(which));
+            }
         }
     }
 

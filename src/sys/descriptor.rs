@@ -32,7 +32,7 @@ impl Interest {
     }
 }
 
-/// The number of the null device. Source: null(4).
+/// The number of the null device on Linux. Source: null(4).
 const NULL: nix::libc::dev_t = nix::libc::makedev(1, 3);
 
 /// One of the two streams that a program writes.
@@ -72,8 +72,8 @@ pub enum Way {
     /// Through a description of one's own of a pipe or a terminal, whose writes never block, whatever other processes do
     /// with theirs.
     Apart(OwnedFd),
-    /// By little, and when poll(2) says so: a terminal that is another user's, what has no reader, and all that is elsewhere
-    /// than on Linux.
+    /// By little, and when poll(2) says so: a terminal that is another user's, what has no reader, a socket, any other device;
+    /// elsewhere than on Linux pipes and terminals, too.
     Polled,
 }
 
@@ -86,7 +86,7 @@ impl Way {
     pub fn of(which: Which) -> Self {
         let Ok(stat) = fstat(which.own()) else { return Self::Polled };
         let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
-        let is_null = kind == SFlag::S_IFCHR && stat.st_rdev == NULL;
+        let is_null = cfg!(target_os = "linux") && kind == SFlag::S_IFCHR && stat.st_rdev == NULL;
         if kind == SFlag::S_IFREG || is_null {
             return Self::Plain;
         }

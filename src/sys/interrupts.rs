@@ -248,28 +248,31 @@ impl Interrupts {
         polled.extend(fds.iter().map(|(fd, interest)| PollFd::new(*fd, interest.flags())));
         polled.push(PollFd::new(self.wake.as_fd(), PollFlags::POLLIN));
         polled.extend(children.as_ref().and_then(ChildEvents::descriptor).map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
-        let woken = || Ok(Events { ready: vec![false; fds.len()], woken: true, of_children: true });
-        match self.inbox.wait(|| poll(&mut polled, timeout(until))) {
-            Some(Ok(_)) => {}
+        let polled_now = self.inbox.wait(|has_news| {
+            let timeout = if has_news { PollTimeout::ZERO } else { timeout(until) };
+            poll(&mut polled, timeout).map(|_| has_news)
+        });
+        let had_news = match polled_now {
+            Ok(had_news) => had_news,
             // A handler has run.
-            Some(Err(Errno::EINTR)) => {
+            Err(Errno::EINTR) => {
                 self.empty_pipe();
-                return woken();
+                return Ok(Events { ready: vec![false; fds.len()], woken: true, of_children: true });
             }
-            None => return woken(),
-            Some(Err(error)) => return Err(error.into()),
-        }
+            Err(error) => return Err(error.into()),
+        };
         let mut ready: Vec<bool> = polled.iter().map(|fd| fd.any().unwrap_or(true)).collect();
         let of_children = ready.get(fds.len() + 1).copied();
-        let woken = ready[fds.len()];
-        if woken {
+        let is_pipe_ready = ready[fds.len()];
+        if is_pipe_ready {
             self.empty_pipe();
         }
+        let woken = had_news || is_pipe_ready;
         ready.truncate(fds.len());
         if let (Some(children), Some(true)) = (children.as_ref(), of_children) {
             children.clear();
         }
-        // The wake pipe may tell of children, too.
+        // The flag may tell of children, too.
         Ok(Events { ready, woken, of_children: woken || of_children == Some(true) })
     }
 
@@ -324,7 +327,7 @@ fn child() -> SigSet {
     child
 }
 
-/// Tells of the ends of children by a byte in the wake pipe.
+/// Tells of the ends of children by the flag, and wakes.
 #[cfg(not(target_os = "linux"))]
 struct ChildEvents;
 
