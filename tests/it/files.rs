@@ -419,6 +419,18 @@ fn in_namespace(place: &Place, script: &str) -> Option<String> {
 }
 
 #[test]
+fn a_file_that_memory_has_no_room_for_is_an_error_and_costs_no_handler() {
+    let place = Place::new();
+    // Without a block of its own on the disk.
+    let sparse = fs::File::create(place.path().join("sparse")).expect("it is ours");
+    sparse.set_len(1_900 << 20).expect("there is room");
+    let script = r#"atexit(|| print("cleaned")); fs::read_bytes("sparse");"#;
+    let limited = code(script).under(&["sh", "-c", "ulimit -v 1000000; exec \"$0\" \"$@\""]).cwd(place.path());
+    let output = limited.run();
+    output.expect(1, "cleaned\n").expect_error("error: fs::read_bytes: cannot read `sparse`: out of memory");
+}
+
+#[test]
 fn what_nobody_may_do_is_told_and_what_is_ones_own_is_removed() {
     // Root may do anything: it runs this as nobody.
     let place = Place::new();

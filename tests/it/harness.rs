@@ -9,8 +9,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -26,7 +26,24 @@ pub(crate) const CHANGES_OUTPUT: [&str; 4] = ["NO_COLOR", "GITHUB_ACTIONS", "GIT
 /// The binary under test: that of this build, or another by its absolute path in `STAGESH_BINARY`.
 pub(crate) fn stagesh() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
-    PATH.get_or_init(|| std::env::var("STAGESH_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_stagesh").into()))
+    PATH.get_or_init(|| {
+        heed_ignored_signals();
+        std::env::var("STAGESH_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_stagesh").into())
+    })
+}
+
+/// The tests may run where a signal is ignored, as below nohup(1) or in the background of a shell's script, and what they start
+/// would inherit that. What has a handler here gets its default there. Source: execve(2).
+fn heed_ignored_signals() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    // Source: proc_pid_status(5).
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or(0);
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM] {
+        if ignored & (1 << (signal as i32 - 1)) != 0 {
+            signal_hook::flag::register(signal as i32, Arc::default()).expect("it can be caught");
+        }
+    }
 }
 
 /// A run to be.
