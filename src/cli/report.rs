@@ -1,7 +1,8 @@
 //! A failure as a person reads it.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use colored::Colorize;
+use colored::control::SHOULD_COLORIZE;
+use colored::{ColoredString, Colorize};
 
 use crate::builtins::Host;
 use crate::engine::check::Level as Weight;
@@ -12,15 +13,22 @@ use crate::host::settings::Style;
 
 /// How stagesh's own lines are dressed where colour is on, and where it is off (`colored` knows which).
 pub const STYLE: Style = Style {
-    name: |text| text.bold().to_string(),
-    command: |text| text.dimmed().to_string(),
-    level: |level, text| match level {
-        log::Level::Error => text.bright_red().bold().to_string(),
-        log::Level::Warn => text.yellow().bold().to_string(),
-        log::Level::Info => text.green().to_string(),
-        log::Level::Trace => text.dimmed().to_string(),
+    name: |text| dress(text, |text| text.bold()),
+    command: |text| dress(text, |text| text.dimmed()),
+    level: |level, text| {
+        dress(text, |text| match level {
+            log::Level::Error => text.bright_red().bold(),
+            log::Level::Warn => text.yellow().bold(),
+            log::Level::Info => text.green(),
+            log::Level::Trace => text.dimmed(),
+        })
     },
 };
+
+/// A text with its dress, or as it is: `colored` looks through it even if there is nothing to add.
+fn dress(text: &str, how: impl Fn(&str) -> ColoredString) -> String {
+    if SHOULD_COLORIZE.should_colorize() { how(text).to_string() } else { text.to_string() }
+}
 
 /// The lines of a source are cut to about this width around the caret.
 const WIDTH: usize = 140;

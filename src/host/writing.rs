@@ -263,6 +263,6 @@ impl<H> State<H> {
     /// Says a line of stagesh's own that `--quiet` does not silence: an error.
     pub fn complain(&self, line: &str) {
         self.end_question();
-        self.write_stderr(&format!("{} {line}\n", self.settings.style.name("stagesh:")));
+        self.write_stderr(&[&self.settings.style.name("stagesh:"), " ", line, "\n"].concat());
     }
 }
