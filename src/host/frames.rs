@@ -89,6 +89,7 @@ impl<H> State<H> {
     /// Puts a handler on the exit stack.
     pub fn register(&self, handler: H) -> EntryId {
         let id = self.stack.borrow_mut().push(handler);
+        self.output.prepare();
         self.warn_of_untrapped();
         id
     }

@@ -224,7 +224,7 @@ impl Output {
         self.was_left.replace(false)
     }
 
-    /// Finds out how the streams are written to, for what is said once the wait that begins now is over.
+    /// Finds out how the streams are written to, for what is said when a signal comes: it is not to wait for that.
     pub(super) fn prepare(&self) {
         if !self.is_prepared.replace(true) {
             for which in [Which::Stdout, Which::Stderr] {

@@ -1,11 +1,11 @@
 //! Where signals enter the process, and where blocking code waits for them.
 //!
 //! A handler notes the signal and sets a flag. Code that runs looks at the flag, one load for each operation of a script;
-//! code that waits is woken by a byte in the wake pipe, which is written only then. Nothing is decided in a handler.
+//! code that waits is woken through a descriptor, which is written to only then. Nothing is decided in a handler.
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal as Unix};
 use stagesh_inbox::Inbox;
 
-use super::descriptor::{self, Interest};
+use super::descriptor::Interest;
 use super::entry;
 use super::signal::{Signal, SignalSet};
 
@@ -47,7 +47,6 @@ pub struct Caught {
 /// The signals of this process: which are caught, and what has come.
 pub struct Interrupts {
     inbox: Arc<Inbox>,
-    wake: OwnedFd,
     ignored_at_start: SignalSet,
     caught_at_start: SignalSet,
     installed: RefCell<Vec<(Signal, Arc<AtomicBool>)>>,
@@ -106,19 +105,14 @@ impl Interrupts {
     ///
     /// # Errors
     ///
-    /// The wake pipe could not be made.
+    /// The descriptor that wakes could not be made.
     pub fn new() -> io::Result<Self> {
-        let (wake, write) = io::pipe()?;
-        let (wake, write) = (OwnedFd::from(wake), OwnedFd::from(write));
-        descriptor::set_nonblocking(&wake)?;
-        descriptor::set_nonblocking(&write)?;
         let mut caught_at_start = OF_THREADS;
         for signal in OF_RUNTIME.into_iter().filter(|signal| entry::is_caught(*signal as i32)) {
             caught_at_start.insert(Signal::from_unix(signal));
         }
         Ok(Self {
-            inbox: Inbox::new(write),
-            wake,
+            inbox: Inbox::new()?,
             ignored_at_start: entry::ignored_signals(),
             caught_at_start,
             installed: RefCell::default(),
@@ -246,7 +240,7 @@ impl Interrupts {
         let children = self.children.borrow();
         let mut polled = Vec::with_capacity(fds.len() + 2);
         polled.extend(fds.iter().map(|(fd, interest)| PollFd::new(*fd, interest.flags())));
-        polled.push(PollFd::new(self.wake.as_fd(), PollFlags::POLLIN));
+        polled.push(PollFd::new(self.inbox.wake(), PollFlags::POLLIN));
         polled.extend(children.as_ref().and_then(ChildEvents::descriptor).map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         let polled_now = self.inbox.wait(|has_news| {
             let timeout = if has_news { PollTimeout::ZERO } else { timeout(until) };
@@ -256,29 +250,24 @@ impl Interrupts {
             Ok(had_news) => had_news,
             // A handler has run.
             Err(Errno::EINTR) => {
-                self.empty_pipe();
+                self.inbox.has_woken();
                 return Ok(Events { ready: vec![false; fds.len()], woken: true, of_children: true });
             }
             Err(error) => return Err(error.into()),
         };
         let mut ready: Vec<bool> = polled.iter().map(|fd| fd.any().unwrap_or(true)).collect();
         let of_children = ready.get(fds.len() + 1).copied();
-        let is_pipe_ready = ready[fds.len()];
-        if is_pipe_ready {
-            self.empty_pipe();
+        let is_woken = ready[fds.len()];
+        if is_woken {
+            self.inbox.has_woken();
         }
-        let woken = had_news || is_pipe_ready;
+        let woken = had_news || is_woken;
         ready.truncate(fds.len());
         if let (Some(children), Some(true)) = (children.as_ref(), of_children) {
             children.clear();
         }
         // The flag may tell of children, too.
         Ok(Events { ready, woken, of_children: woken || of_children == Some(true) })
-    }
-
-    /// What is left there ends the next wait for no reason, and no more.
-    fn empty_pipe(&self) {
-        let _ = descriptor::read(&self.wake, &mut [0; 64]);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which signals have come and who has sent them, for one thread that works or waits.
 //!
-//! A handler notes the signal, and then that there is news. Only if the thread waits, in poll(2), a byte goes into the wake
-//! pipe: one that works sees the flag, and pays for no system call. That nothing is lost in between is the old bargain of
+//! A handler notes the signal, and then that there is news. Only if the thread waits, in poll(2), it is woken through a
+//! descriptor: one that works sees the flag, and pays for no system call. That nothing is lost in between is the old bargain of
 //! two flags: the thread says that it waits and then looks for news, the handler says that there is news and then looks
 //! whether the thread waits. One of them sees the other.
 //!
@@ -9,7 +9,7 @@
 //! signal by a socket alone, which costs four system calls more than the signal.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 
@@ -24,7 +24,10 @@ pub struct Inbox {
     of_processes: AtomicU64,
     has_news: AtomicBool,
     is_waiting: AtomicBool,
+    /// An eventfd(2), which costs less than a pipe, or where there is none the end of a pipe that is read.
     wake: OwnedFd,
+    /// The other end, if it is a pipe.
+    other_end: Option<OwnedFd>,
 }
 
 /// Signals that came, bit n - 1 for signal n. One that both have sent is in both.
@@ -39,18 +42,19 @@ pub struct Taken {
 impl Inbox {
     /// Nothing has come.
     ///
-    /// # Arguments
+    /// # Errors
     ///
-    /// The end of a pipe that is written to. It does not block: when it is full, whoever waits is woken already.
-    #[must_use]
-    pub fn new(wake: OwnedFd) -> Arc<Self> {
-        Arc::new(Self {
+    /// As eventfd(2) and pipe(2).
+    pub fn new() -> io::Result<Arc<Self>> {
+        let (wake, other_end) = descriptors()?;
+        Ok(Arc::new(Self {
             of_kernel: AtomicU64::new(0),
             of_processes: AtomicU64::new(0),
             has_news: AtomicBool::new(false),
             is_waiting: AtomicBool::new(false),
             wake,
-        })
+            other_end,
+        }))
     }
 
     /// From now on the signal is noted, and is news.
@@ -93,8 +97,9 @@ impl Inbox {
     pub fn tell(&self) {
         self.has_news.swap(true, SeqCst);
         if self.is_waiting.load(SeqCst) {
-            // SAFETY: it reads one byte. If the pipe is full, it is readable.
-            unsafe { libc::write(self.wake.as_raw_fd(), b"!".as_ptr().cast(), 1) };
+            let descriptor = self.other_end.as_ref().unwrap_or(&self.wake).as_raw_fd();
+            // SAFETY: it reads the number. If there is no room for it, the descriptor is readable already.
+            unsafe { libc::write(descriptor, (&raw const ONE).cast(), size_of_val(&ONE)) };
         }
     }
 
@@ -105,7 +110,21 @@ impl Inbox {
         self.has_news.load(Relaxed)
     }
 
-    /// Does something that returns when the wake pipe can be read, and at once if it is told that there is news.
+    /// The descriptor that can be read when the thread is to wake.
+    #[must_use]
+    pub fn wake(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+
+    /// Has the thread not woken again for what it was woken for. What is left ends the next wait for no reason, and no more.
+    pub fn has_woken(&self) {
+        let mut numbers = [ONE; 8];
+        // SAFETY: it writes no more than there is room for, and does not block.
+        unsafe { libc::read(self.wake.as_raw_fd(), numbers.as_mut_ptr().cast(), size_of_val(&numbers)) };
+    }
+
+    /// Does something that returns when the [descriptor](Inbox::wake) can be read, and at once if it is told that there is
+    /// news.
     pub fn wait<T>(&self, wait: impl FnOnce(bool) -> T) -> T {
         self.is_waiting.store(true, SeqCst);
         let result = wait(self.has_news.load(SeqCst));
@@ -119,6 +138,34 @@ impl Inbox {
         self.has_news.swap(false, SeqCst);
         Taken { of_kernel: self.of_kernel.swap(0, SeqCst), of_processes: self.of_processes.swap(0, SeqCst) }
     }
+}
+
+/// What is written to wake. Source: eventfd(2).
+static ONE: u64 = 1;
+
+/// The descriptor that is read, and the one that is written to if that is another. Neither blocks.
+#[cfg(target_os = "linux")]
+fn descriptors() -> io::Result<(OwnedFd, Option<OwnedFd>)> {
+    // SAFETY: it takes and changes no memory.
+    let descriptor = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it was just made, and is nobody else's.
+    Ok((unsafe { OwnedFd::from_raw_fd(descriptor) }, None))
+}
+
+/// The descriptor that is read, and the one that is written to if that is another. Neither blocks.
+#[cfg(not(target_os = "linux"))]
+fn descriptors() -> io::Result<(OwnedFd, Option<OwnedFd>)> {
+    let (read, write) = io::pipe()?;
+    for end in [read.as_raw_fd(), write.as_raw_fd()] {
+        // SAFETY: it takes and changes no memory.
+        if unsafe { libc::fcntl(end, libc::F_SETFL, libc::O_NONBLOCK) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok((read.into(), Some(write.into())))
 }
 
 /// Whether the kernel itself has sent it. Source: sigaction(2), `si_code`.
@@ -138,15 +185,20 @@ fn is_of_kernel(info: &siginfo_t) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{PipeReader, Read};
     use std::sync::atomic::AtomicU32;
 
     use super::*;
 
-    /// An inbox, and the end of its wake pipe that is read.
-    fn inbox() -> (Arc<Inbox>, PipeReader) {
-        let (read, write) = io::pipe().expect("there are descriptors");
-        (Inbox::new(write.into()), read)
+    /// Whether the thread is to wake within so many milliseconds, or -1 for ever.
+    fn is_woken(inbox: &Inbox, patience: c_int) -> bool {
+        let mut wake = libc::pollfd { fd: inbox.wake().as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        loop {
+            // SAFETY: it is one.
+            match unsafe { libc::poll(&raw mut wake, 1, patience) } {
+                -1 => assert_eq!(io::Error::last_os_error().kind(), io::ErrorKind::Interrupted),
+                count => return count == 1,
+            }
+        }
     }
 
     fn send(signal: c_int) {
@@ -157,8 +209,8 @@ mod tests {
     const USR2: u64 = 1 << (libc::SIGUSR2 - 1);
 
     #[test]
-    fn what_comes_to_a_thread_that_works_is_seen_without_the_pipe() {
-        let (inbox, read) = inbox();
+    fn what_comes_to_a_thread_that_works_is_seen_and_wakes_nobody() {
+        let inbox = Inbox::new().expect("there are descriptors");
         inbox.note(libc::SIGUSR2).expect("it can be caught");
         assert!(!inbox.has_news());
         send(libc::SIGUSR2);
@@ -168,31 +220,30 @@ mod tests {
         assert_eq!(inbox.take(), Taken { of_kernel: 0, of_processes: USR2 });
         assert_eq!(inbox.take(), Taken { of_kernel: 0, of_processes: 0 });
         assert!(!inbox.has_news());
-        let mut in_pipe = libc::pollfd { fd: read.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        // SAFETY: it is one.
-        assert_eq!(unsafe { libc::poll(&raw mut in_pipe, 1, 0) }, 0);
+        assert!(!is_woken(&inbox, 0));
     }
 
     #[test]
     fn what_comes_to_a_thread_that_waits_wakes_it() {
-        let (inbox, mut read) = inbox();
+        let inbox = Inbox::new().expect("there are descriptors");
         inbox.watch(libc::SIGWINCH).expect("it can be caught");
-        let byte = inbox.wait(|has_news| {
+        inbox.wait(|has_news| {
             assert!(!has_news);
             send(libc::SIGWINCH);
-            let mut byte = [0];
-            read.read_exact(&mut byte).map(|()| byte[0]).expect("it is woken")
+            send(libc::SIGWINCH);
+            assert!(is_woken(&inbox, -1));
         });
-        assert_eq!(byte, b'!');
         assert!(inbox.has_news());
         assert_eq!(inbox.take(), Taken { of_kernel: 0, of_processes: 0 });
+        inbox.has_woken();
+        assert!(!is_woken(&inbox, 0));
     }
 
     /// Two threads that tell each other something, so often that each order of the four steps is met.
     #[test]
     fn nothing_is_lost_between_work_and_wait() {
         const TURNS: u32 = 5_000;
-        let (inbox, mut read) = inbox();
+        let inbox = Inbox::new().expect("there are descriptors");
         let (told, seen) = (AtomicU32::new(0), AtomicU32::new(0));
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -205,11 +256,8 @@ mod tests {
                 }
             });
             while seen.load(SeqCst) != TURNS {
-                inbox.wait(|has_news| {
-                    if !has_news {
-                        read.read_exact(&mut [0]).expect("it is written to");
-                    }
-                });
+                inbox.wait(|has_news| has_news || is_woken(&inbox, -1));
+                inbox.has_woken();
                 inbox.take();
                 seen.store(told.load(SeqCst), SeqCst);
             }
