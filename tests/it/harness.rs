@@ -5,7 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -159,8 +159,15 @@ impl Run {
     /// Starts with standard output and error of the caller's choice; what is no pipe is seen as empty.
     pub(crate) fn start_with(self, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Live {
         let words = self.words.iter().map(|w| w.to_string_lossy().into_owned()).collect();
-        let mut child =
-            self.command().stdin(Stdio::piped()).stdout(stdout).stderr(stderr).spawn().expect("the program starts");
+        let mut command = self.command();
+        command.stdin(Stdio::piped()).stdout(stdout).stderr(stderr);
+        let mut child = loop {
+            match command.spawn() {
+                // What another test is starting has the script, which was just written, still open. Source: execve(2).
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+                child => break child.expect("the program starts"),
+            }
+        };
         let out = child.stdout.take().map(Collected::lines).unwrap_or_default();
         let err = child.stderr.take().map(Collected::pieces).unwrap_or_default();
         let ended = watch(&child);

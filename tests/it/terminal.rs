@@ -178,7 +178,7 @@ fn ctrl_c_reaches_a_command_once_and_then_ends_the_script() {
 
 #[test]
 fn a_kill_reaches_a_command_in_the_foreground_once() {
-    let script = "sh(`n=0; trap 'n=$((n + 1))' TERM; echo ready; sleep 600 & wait || true; i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; echo end $n`);";
+    let script = "sh(`n=0; trap 'n=$((n + 1))' TERM; sleep 600 & echo ready; wait || true; i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; echo end $n`);";
     let mut terminal = Terminal::code(script);
     terminal.wait_for("ready\r\n");
     let pid = nix::unistd::Pid::from_raw(i32::try_from(terminal.child.id()).expect("a pid is a pid_t"));
