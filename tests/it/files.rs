@@ -39,6 +39,19 @@ fn what_is_written_is_read_again_to_the_byte() {
     assert_eq!(place.list(), ["a", "b", "new"]);
 }
 
+/// Letters of one, two and three bytes, so that the ends of pieces cut some; and a file that says it is empty.
+#[test]
+fn what_is_long_is_read_whole_and_a_letter_that_a_piece_cuts_is_one() {
+    let place = Place::new();
+    let script = r#"let text = "aé€"; for n in 0..20 { text += text; } fs::write("text", text);
+        print(fs::read("text") == text); print(fs::stat("text").size); print(fs::read_bytes("text") == text.to_blob());
+        fs::append("text", blob(1, 0xc3)); try { fs::read("text") } catch (error) { print(error.reason); }
+        print(fs::read("/proc/self/status").contains("SigCgt:") && fs::read_bytes("/proc/self/status").len() > 100);"#;
+    let size = 6 << 20;
+    let expected = format!("true\n{size}\ntrue\nit is not UTF-8 at byte {size} (`fs::read_bytes` reads it)\ntrue\n");
+    run_in(&place, script).expect(0, &expected);
+}
+
 #[test]
 fn a_file_that_is_replaced_keeps_its_mode_and_its_owner() {
     let place = Place::new();
