@@ -27,23 +27,27 @@ pub(crate) const CHANGES_OUTPUT: [&str; 4] = ["NO_COLOR", "GITHUB_ACTIONS", "GIT
 pub(crate) fn stagesh() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
     PATH.get_or_init(|| {
-        heed_ignored_signals();
+        end_inherited_ignoring();
         std::env::var("STAGESH_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_stagesh").into())
     })
 }
 
 /// The tests may run where a signal is ignored, as below nohup(1) or in the background of a shell's script, and what they start
 /// would inherit that. What has a handler here gets its default there. Source: execve(2).
-fn heed_ignored_signals() {
+fn end_inherited_ignoring() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    // Source: proc_pid_status(5).
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or(0);
+    let ignored = signal_set(&status, "SigIgn:").unwrap_or(0);
     for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM] {
         if ignored & (1 << (signal as i32 - 1)) != 0 {
             signal_hook::flag::register(signal as i32, Arc::default()).expect("it can be caught");
         }
     }
+}
+
+/// A set of signals in what `/proc/PID/status` says, bit n - 1 for signal n. Source: proc_pid_status(5).
+pub(crate) fn signal_set(status: &str, name: &str) -> Option<u64> {
+    let set = status.lines().find_map(|line| line.strip_prefix(name))?;
+    u64::from_str_radix(set.trim(), 16).ok()
 }
 
 /// A run to be.
@@ -347,8 +351,7 @@ impl Live {
         // Nothing tells of it: this looks until it is so.
         loop {
             let status = std::fs::read_to_string(&path).unwrap_or_default();
-            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or_default();
-            if u64::from_str_radix(caught.trim(), 16).is_ok_and(|bits| bits >> (signal as i32 - 1) & 1 == 1) {
+            if signal_set(&status, "SigCgt:").is_some_and(|caught| caught >> (signal as i32 - 1) & 1 == 1) {
                 return self;
             }
             if Instant::now() > deadline {

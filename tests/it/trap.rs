@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::harness::code;
+use crate::harness::{code, signal_set};
 
 /// The signals that a script may trap, by name and number.
 const TRAPPABLE: [(&str, Signal); 12] = [
@@ -214,11 +214,8 @@ fn what_was_ignored_at_the_start_is_not_listed() {
 fn a_command_has_default_dispositions_but_for_what_was_ignored_at_the_start() {
     let look = "print(capture([\"cat\", \"/proc/self/status\"]));";
     let masks = |text: String| -> Vec<u64> {
-        let of = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("the kernel tells it");
-            // The real-time signals are no business of ours: some machines ignore two.
-            u64::from_str_radix(line.trim(), 16).expect("it is hexadecimal") & 0x7fff_ffff
-        };
+        // The real-time signals are no business of ours: some machines ignore two.
+        let of = |name: &str| signal_set(&text, name).expect("the kernel tells it") & 0x7fff_ffff;
         ["SigBlk:", "SigIgn:", "SigCgt:"].map(of).to_vec()
     };
     let output = code(look).run();
@@ -241,9 +238,7 @@ fn the_host_handles_what_is_trapped_and_the_end_of_children_and_nothing_else() {
         start([\"true\"]).wait(); capture([\"true\"], #{stdin: #{text: \"x\"}, timeout: 60});
         print(capture([\"grep\", \"SigCgt\", `/proc/${pid()}/status`]));";
     let output = code(script).run();
-    let told = output.expect_code(0).out();
-    let set = told.trim().strip_prefix("SigCgt:").expect("the kernel tells it").trim();
-    let caught = u64::from_str_radix(set, 16).expect("it is hexadecimal");
+    let caught = signal_set(&output.expect_code(0).out(), "SigCgt:").expect("the kernel tells it");
     assert_eq!(caught & !known, 0, "{caught:x} {known:x}");
     assert_eq!(caught & 0x7fff_ffff, known & 0x7fff_ffff, "{caught:x} {known:x}");
 }
