@@ -110,6 +110,7 @@ fn simple(
     act: impl FnOnce(&Path) -> io::Result<()>,
 ) -> Outcome {
     let path = path(verb, call, &given[0])?;
+    call.host.forget_seen();
     act(&path).map_err(|error| raise(call.host, verb, action, &path, error))?;
     Ok(Dynamic::UNIT)
 }
@@ -123,6 +124,7 @@ fn two(
     act: impl FnOnce(&Path, &Path, &dyn Fn() -> bool) -> Result<(), copy::Failure>,
 ) -> Outcome {
     let (from, to) = (path(verb, call, &given[0])?, path(verb, call, &given[1])?);
+    call.host.forget_seen();
     act(&from, &to, &|| !call.host.stopped())
         .map_err(|failure| raise_of_two(call.host, verb, action, &failure.from, Some(failure.to), failure.error))?;
     Ok(Dynamic::UNIT)
@@ -309,6 +311,7 @@ pub fn remove_all(verb: &'static str, host: &Host, path: &Path) -> Result<(), Ra
         Some(_) => {}
     }
     let Some(full) = full_name(path) else { return Ok(()) };
+    host.forget_seen();
     let is_tree = full.symlink_metadata().is_ok_and(|found| found.is_dir());
     if is_tree {
         let home = host.environment.home().map(|home| home.canonicalize().unwrap_or(home));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::State;
 use crate::sys::descriptor::Directory;
 
-/// What was seen of the working directory within this time is still so, unless a command has run.
+/// What was seen of the working directory within this time is still so, unless the script has run a command or changed files.
 const FRESH: Duration = Duration::from_millis(1);
 
 impl<H> State<H> {
@@ -29,8 +29,8 @@ impl<H> State<H> {
         is_there
     }
 
-    /// What was seen of the working directory is old news: a command has run.
-    pub(super) fn forget_seen(&self) {
+    /// What was seen of the working directory is old news: a command runs, or a file is changed.
+    pub fn forget_seen(&self) {
         self.seen.set(None);
     }
 

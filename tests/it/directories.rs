@@ -61,6 +61,25 @@ fn a_directory_that_is_gone_is_replaced_by_the_nearest_above_it() {
 }
 
 #[test]
+fn a_handler_does_not_follow_a_directory_that_the_one_before_it_has_moved_or_removed() {
+    let changes = [
+        "fs::rename(`${top}/a`, `${top}/z`)",
+        "fs::remove(`${top}/a/b`); fs::remove(`${top}/a`)",
+        "fs::remove_all(`${top}/a`)",
+    ];
+    for change in changes {
+        let place = Place::new();
+        place.write("a/b/c", "");
+        let script = format!(
+            "let top = cwd(); fs::remove(\"a/b/c\"); cd(\"a/b\"); atexit(|| fs::write(\"x\", cwd())); atexit(|| {{ {change}; }});
+             atexit(|| print(\"begun\"));"
+        );
+        code(&script).cwd(place.path()).run().expect(0, "begun\n").expect_no_error();
+        assert_eq!(place.read("x"), place.path().display().to_string(), "{change}");
+    }
+}
+
+#[test]
 fn what_a_handler_changes_of_the_directory_ends_with_it() {
     let place = Place::new();
     place.write("a/x", "");
