@@ -98,6 +98,7 @@ impl<H> State<H> {
         let result = self.follow(plan, &mut child, &mut streams, &kin, deadline);
         self.running.borrow_mut().children.retain(|known| *known != kin.pid);
         if let Some(terminal) = terminal {
+            terminal.take_back(kin.pid);
             terminal.restore();
         }
         self.forget_seen();

@@ -10,14 +10,16 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal as Unix};
 use nix::sys::termios::{
     FlushArg, LocalFlags, SetArg, SpecialCharacterIndices as Index, Termios, tcflush, tcgetattr, tcsetattr,
 };
+use nix::unistd::{getpgrp, tcgetpgrp, tcsetpgrp};
 
-use super::descriptor;
 use super::signal::Signal;
+use super::{descriptor, process};
 
 /// The terminal of this process, and its settings at some time. No read or write of it blocks.
 pub struct Terminal {
     file: File,
     settings: Termios,
+    was_ours: bool,
 }
 
 /// What a key means to the terminal that passes it on as it is.
@@ -46,7 +48,24 @@ impl Terminal {
         let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let file = File::options().read(true).write(true).custom_flags(flags.bits()).open(PATH).ok()?;
         let settings = tcgetattr(&file).ok()?;
-        Some(Self { file, settings })
+        let was_ours = is_foreground(file.as_fd());
+        Some(Self { file, settings, was_ours })
+    }
+
+    /// Puts this process in the foreground again, if it was there, and the group that is there is that of a command which has
+    /// ended, or has no member: a shell with job control puts itself there, and may die before it gives the terminal back.
+    /// Source: tcsetpgrp(3).
+    ///
+    /// # Arguments
+    ///
+    /// The pid that the command had.
+    pub fn take_back(&self, ended: i32) {
+        let Ok(there) = tcgetpgrp(&self.file) else { return };
+        if self.was_ours && !self.is_ours() && (there.as_raw() == ended || !process::group_exists(there.as_raw())) {
+            without_stops_for_output(|| {
+                let _ = tcsetpgrp(&self.file, getpgrp());
+            });
+        }
     }
 
     /// Gives it back the settings that it had, if they have changed.
@@ -84,15 +103,12 @@ impl Terminal {
 
     /// Source: tcsetattr(3).
     fn set(&self, settings: &Termios) {
-        // TTOU would stop this process where another job has the terminal: that job's settings are left alone.
-        let mut output = SigSet::empty();
-        output.add(Unix::SIGTTOU);
-        if let Ok(before) = output.thread_swap_mask(SigmaskHow::SIG_BLOCK) {
+        without_stops_for_output(|| {
+            // Where another job has the terminal, that job's settings are left alone.
             if self.is_ours() {
                 let _ = tcsetattr(&self.file, SetArg::TCSANOW, settings);
             }
-            let _ = before.thread_set_mask();
-        }
+        });
     }
 
     /// Whether this process is in the foreground of the terminal: a Ctrl-C there reaches it and what it starts in
@@ -157,6 +173,16 @@ impl AsFd for Terminal {
     }
 }
 
+/// Blocks TTOU, which stops whoever changes a terminal that another job has.
+fn without_stops_for_output(act: impl FnOnce()) {
+    let mut output = SigSet::empty();
+    output.add(Unix::SIGTTOU);
+    if let Ok(before) = output.thread_swap_mask(SigmaskHow::SIG_BLOCK) {
+        act();
+        let _ = before.thread_set_mask();
+    }
+}
+
 const PATH: &str = "/dev/tty";
 
 /// Whether this process has a terminal.
@@ -169,7 +195,7 @@ pub fn is_there() -> bool {
 /// it starts in its own process group. Source: tcgetpgrp(3).
 #[must_use]
 pub fn is_foreground(terminal: BorrowedFd<'_>) -> bool {
-    nix::unistd::tcgetpgrp(terminal).is_ok_and(|group| group == nix::unistd::getpgrp())
+    tcgetpgrp(terminal).is_ok_and(|group| group == getpgrp())
 }
 
 /// How many columns the terminal has, if it says so. Source: `TIOCGWINSZ`, ioctl_tty(2).

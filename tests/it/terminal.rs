@@ -334,6 +334,30 @@ fn the_settings_of_the_terminal_are_restored_after_a_command() {
 }
 
 #[test]
+fn a_command_that_dies_with_the_terminal_in_its_own_group_gives_it_back() {
+    // A shell with job control takes the terminal for its own group; one that another command has started, too.
+    for taker in ["[`sh`, `-mc`, taken]", "[`sh`, `-c`, `sh -mc \"$1\"; exit 137`, `sh`, taken]"] {
+        let script = format!(
+            "let taken = `stty -echo raw; kill -KILL $$`; attempt({taker}, #{{stdout: \"inherit\"}});
+             atexit(run, [\"sh\", \"-c\", \"read x; echo got $x\"], #{{foreground: true}}); print(\"ready\"); sleep(600);"
+        );
+        let mut terminal = Terminal::code(&script);
+        terminal.wait_for("ready\r\n");
+        assert_eq!(terminal.settings_now(), terminal.settings, "{taker}");
+        terminal.press(CTRL_C).wait_for("running 1 exit handler").press(b"line\r");
+        let (status, screen) = terminal.end();
+        assert!(status.code() == Some(130) && screen.ends_with("got line\n"), "{screen}");
+    }
+    // One that the clean-up ends does not take the terminal from it.
+    let script = "atexit(run, [\"sh\", \"-c\", \"read x; echo got $x\"], #{foreground: true});
+        run([\"sh\", \"-mc\", \"trap '' TERM; echo ready; sleep 600\"], #{grace: 0});";
+    let mut terminal = Terminal::code(script);
+    terminal.wait_for("ready\r\n").signal(Signal::SIGTERM).wait_for("running 1 exit handler").press(b"line\r");
+    let (status, screen) = terminal.end();
+    assert!(status.code() == Some(143) && screen.ends_with("got line\n"), "{screen}");
+}
+
+#[test]
 fn a_terminal_that_is_closed_tells_the_command_of_a_script_that_leads_the_session() {
     let place = Place::new();
     let log = place.path().join("log");
