@@ -55,14 +55,14 @@ impl Compiled {
 pub struct Caller<'e> {
     engine: &'e Engine,
     level: usize,
-    last: Option<Last<'e>>,
+    /// That of the last call.
+    vm: Option<Box<Vm<'e>>>,
+    last: Option<Last>,
 }
 
-/// The last call.
-struct Last<'e> {
+/// What was called last.
+struct Last {
     surroundings: Rc<GlobalRuntimeState>,
-    /// It is large, and moved at each call.
-    vm: Box<Vm<'e>>,
     pointer: Rc<FnPtr>,
     args: usize,
     /// What the pointer means with so many arguments, when functions had been added so often.
@@ -73,7 +73,7 @@ struct Last<'e> {
 impl<'e> Caller<'e> {
     /// For calls from `level` calls deep.
     pub fn new(engine: &'e Engine, level: usize) -> Self {
-        Self { engine, level, last: None }
+        Self { engine, level, vm: None, last: None }
     }
 
     /// The interpreter.
@@ -99,29 +99,41 @@ impl<'e> Caller<'e> {
         args: &[Dynamic],
         at: Position,
     ) -> Option<Outcome> {
-        let (name, additions) = (pointer.fn_name(), lexical.compiled.additions.get());
-        let is_here = |last: &&Last<'_>| Rc::ptr_eq(&last.surroundings, surroundings);
-        let is_same = |last: &&Last<'_>| {
-            Rc::ptr_eq(&last.pointer, pointer) && last.args == args.len() && last.additions == additions
-        };
-        let program = match self.last.as_ref().filter(is_here).filter(is_same) {
-            Some(last) => last.program.clone(),
-            None => lexical.compiled.in_sight(surroundings, name, args.len())?,
-        };
+        let name = pointer.fn_name();
+        let program = self.find(lexical, surroundings, pointer, args.len())?;
         // Taken, so that a panic leaves none behind.
-        let last = self.last.take().filter(|last| is_here(&last));
-        let mut vm = last.map_or_else(
-            || {
-                let mut global = GlobalRuntimeState::clone(surroundings);
-                global.level = self.level;
-                Box::new(Vm::with_global_state(self.engine, global))
-            },
-            |last| last.vm,
-        );
+        let mut vm = self.vm.take().unwrap_or_else(|| {
+            let mut global = GlobalRuntimeState::clone(surroundings);
+            global.level = self.level;
+            Box::new(Vm::with_global_state(self.engine, global))
+        });
         let result = vm.call_function(&program, name, args.iter().cloned().collect(), self.level, at);
-        let (surroundings, pointer) = (Rc::clone(surroundings), Rc::clone(pointer));
-        self.last = Some(Last { surroundings, vm, pointer, args: args.len(), program, additions });
+        self.vm = Some(vm);
         Some(result)
+    }
+
+    /// Finds what a pointer means, most often what it meant in the call before.
+    fn find(
+        &mut self,
+        lexical: &Lexical,
+        surroundings: &Rc<GlobalRuntimeState>,
+        pointer: &Rc<FnPtr>,
+        args: usize,
+    ) -> Option<SharedProgram> {
+        let additions = lexical.compiled.additions.get();
+        let here = self.last.as_ref().filter(|last| Rc::ptr_eq(&last.surroundings, surroundings));
+        let same =
+            here.filter(|last| Rc::ptr_eq(&last.pointer, pointer) && last.args == args && last.additions == additions);
+        if let Some(last) = same {
+            return Some(last.program.clone());
+        }
+        let program = lexical.compiled.in_sight(surroundings, pointer.fn_name(), args)?;
+        if here.is_none() {
+            self.vm = None;
+        }
+        let (surroundings, pointer) = (Rc::clone(surroundings), Rc::clone(pointer));
+        self.last = Some(Last { surroundings, pointer, args, program: program.clone(), additions });
+        Some(program)
     }
 }
 

@@ -37,9 +37,9 @@ fn outcome(call: &Call<'_>, _: &[Dynamic]) -> Outcome {
     let mut map = Map::new();
     map.insert("ok".into(), (ending.status() == 0).into());
     map.insert("status".into(), i64::from(ending.status()).into());
-    let (signal, error) = match ending {
+    let (signal, error) = match &*ending {
         Ending::Signalled(signal) => (Some(signal.name()), None),
-        Ending::Failed(message) => (None, Some(message)),
+        Ending::Failed(message) => (None, Some(message.clone())),
         Ending::Finished | Ending::Exited(_) => (None, None),
     };
     map.insert("signal".into(), signal.map_or(Dynamic::UNIT, |name| name.into()));

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
 use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
 
@@ -19,15 +20,17 @@ use crate::sys::memory;
 /// Calls what is pending and not older than `mark`, newest first, `level` calls deep; what is registered
 /// meanwhile comes next.
 pub fn run_down_to(host: &Host, engine: &Engine, level: usize, mark: EntryId, ending: &Ending) {
+    let ending = Rc::new(ending.clone());
     let mut caller = Caller::new(engine, level);
+    host.forget_seen();
     while let Some((_, entry)) = host.stack(|stack| stack.pop(mark)) {
-        run_entry(host, &mut caller, entry, Some(ending));
+        run_entry(host, &mut caller, entry, &ending);
     }
 }
 
 /// Calls one entry as the clean-up does: what it raises is reported, and the rest goes on.
-fn run_entry(host: &Host, caller: &mut Caller<'_>, entry: Entry, ending: Option<&Ending>) {
-    let (result, stop) = call(host, caller, &entry, ending.cloned());
+fn run_entry(host: &Host, caller: &mut Caller<'_>, entry: Entry, ending: &Rc<Ending>) {
+    let (result, stop) = call(host, caller, &entry, Some(Rc::clone(ending)));
     if !settle(host, &entry, stop) {
         settle_result(host, &entry, &result);
     }
@@ -98,6 +101,7 @@ pub fn run_one(host: &Host, context: &NativeCallContext<'_>, id: EntryId) -> Out
     }
     let Some(entry) = host.stack(|stack| stack.take(id)) else { return Ok(Dynamic::UNIT) };
     let level = context.global_runtime_state().level;
+    host.forget_seen();
     let (result, stop) = call(host, &mut Caller::new(context.engine(), level), &entry, host.outcome());
     let result = if settle(host, &entry, stop) {
         Ok(Dynamic::UNIT)
@@ -119,7 +123,7 @@ fn called_at(error: Box<EvalAltResult>, place: Position) -> Box<EvalAltResult> {
     }
 }
 
-fn call(host: &Host, caller: &mut Caller<'_>, entry: &Entry, outcome: Option<Ending>) -> (Outcome, Option<Stop>) {
+fn call(host: &Host, caller: &mut Caller<'_>, entry: &Entry, outcome: Option<Rc<Ending>>) -> (Outcome, Option<Stop>) {
     host.enter(HandlerInfo { named: entry.named(), timeout: entry.timeout(), stage: entry.stage().cloned(), outcome });
     let result = entry.call(host, caller);
     // What it printed is its own: flushed before the next one runs.

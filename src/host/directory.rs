@@ -18,20 +18,26 @@ impl<H> State<H> {
         Rc::clone(&self.directory.borrow())
     }
 
-    /// Whether the working directory still has its name when a handler begins. Seen once in a while: a million handlers ask.
+    /// Whether the working directory still has its name. Seen once in a while: a million handlers ask.
     fn is_still_there(&self, directory: &Path) -> bool {
-        let now = self.handler_started().unwrap_or_else(Instant::now);
-        if self.seen.get().is_some_and(|seen| now.duration_since(seen) < FRESH) {
+        if self.seen.get().is_some() {
             return true;
         }
         let is_there = std::env::set_current_dir(directory).is_ok();
-        self.seen.set(is_there.then_some(now));
+        self.seen.set(is_there.then(Instant::now));
         is_there
     }
 
     /// What was seen of the working directory is old news: a command runs, or a file is changed.
     pub fn forget_seen(&self) {
         self.seen.set(None);
+    }
+
+    /// The clock was looked at.
+    pub(super) fn doubt_seen(&self, now: Instant) {
+        if self.seen.get().is_some_and(|seen| now.duration_since(seen) >= FRESH) {
+            self.forget_seen();
+        }
     }
 
     /// Changes the working directory.

@@ -25,7 +25,7 @@ impl Named for String {
 }
 
 /// What runs a handler needs to be told of it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct HandlerInfo {
     /// What has the name that it has within its stage: of most of a million handlers nothing is reported.
     pub named: Rc<dyn Named>,
@@ -34,7 +34,7 @@ pub struct HandlerInfo {
     /// The stage in which it was registered.
     pub stage: Option<Rc<Label>>,
     /// Why the run, or the scope that it belongs to, ends.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<Rc<Outcome>>,
 }
 
 impl HandlerInfo {
@@ -59,9 +59,28 @@ pub fn title(stage: Option<&Label>, name: String) -> String {
 pub(super) struct HandlerFrame {
     pub(super) info: HandlerInfo,
     pub(super) deadline: Option<Instant>,
-    /// When the line about its long run is due; `None` once it was said.
-    pub(super) mention: Option<Instant>,
-    pub(super) started: Instant,
+    /// When the clock was first looked at in it: most are done before.
+    begun: Option<Instant>,
+    /// Whether the line about its long run was said.
+    is_mentioned: bool,
+}
+
+impl HandlerFrame {
+    /// When the line about its long run is due, if it was not said.
+    pub(super) fn mention(&mut self, now: impl FnOnce() -> Instant) -> Option<Instant> {
+        let due = *self.begun.get_or_insert_with(now) + LONG;
+        (!self.is_mentioned).then_some(due)
+    }
+
+    /// Says once that it has been running for long, if it has.
+    pub(super) fn mention_at(&mut self, now: Instant) -> Option<String> {
+        if self.mention(|| now).is_none_or(|due| now < due) {
+            return None;
+        }
+        self.is_mentioned = true;
+        let seconds = now.duration_since(self.begun?).as_secs();
+        Some(format!("exit handler `{}` has been running for {seconds} s", self.info.title()))
+    }
 }
 
 /// What runs: the script, or a handler.
@@ -101,11 +120,11 @@ impl<H> State<H> {
 
     /// Begins a handler: from now on the latch is its own.
     pub fn enter(&self, info: HandlerInfo) {
-        let started = Instant::now();
-        let deadline = info.timeout.or(self.settings.handler_timeout).and_then(|limit| started.checked_add(limit));
-        let handler = HandlerFrame { info, deadline, mention: Some(started + LONG), started };
+        let limit = info.timeout.or(self.settings.handler_timeout);
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let handler = HandlerFrame { info, deadline, begun: None, is_mentioned: false };
         self.frames.borrow_mut().push(Frame::new(Some(handler)));
-        self.refresh_attention();
+        self.attention.set(true);
     }
 
     /// Ends the handler that runs.
@@ -133,11 +152,6 @@ impl<H> State<H> {
         frame.stop
     }
 
-    /// When the handler that runs has begun.
-    pub(super) fn handler_started(&self) -> Option<Instant> {
-        self.frames.borrow().last().and_then(|frame| frame.handler.as_ref().map(|handler| handler.started))
-    }
-
     /// Whether a handler runs.
     #[must_use]
     pub fn in_handler(&self) -> bool {
@@ -146,7 +160,7 @@ impl<H> State<H> {
 
     /// Why the run, or the scope that the running handler belongs to, ends; `None` where no handler runs.
     #[must_use]
-    pub fn outcome(&self) -> Option<Outcome> {
+    pub fn outcome(&self) -> Option<Rc<Outcome>> {
         self.frames.borrow().last().and_then(|frame| frame.handler.as_ref()?.info.outcome.clone())
     }
 

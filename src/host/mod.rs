@@ -362,6 +362,7 @@ impl<H> State<H> {
             return;
         }
         let now = Instant::now();
+        self.doubt_seen(now);
         // A handler above a stage that is late is not cut short: the latch waits.
         frames.iter_mut().flat_map(|frame| &mut frame.stages).for_each(|stage| stage.look_at_clock(now));
         let is_late = |frame: &Frame| {
@@ -374,28 +375,23 @@ impl<H> State<H> {
                 frame.stop.get_or_insert(Stop::TimedOut);
             }
         }
-        let mut lines = Vec::new();
-        for handler in frames.iter_mut().filter_map(|frame| frame.handler.as_mut()) {
-            if handler.mention.is_some_and(|mention| now >= mention) {
-                handler.mention = None;
-                let seconds = now.duration_since(handler.started).as_secs();
-                lines.push(format!("exit handler `{}` has been running for {seconds} s", handler.info.title()));
-            }
-        }
+        let handlers = frames.iter_mut().filter_map(|frame| frame.handler.as_mut());
+        let lines: Vec<String> = handlers.filter_map(|handler| handler.mention_at(now)).collect();
         drop(frames);
         lines.iter().for_each(|line| self.say(line));
     }
 
     /// The next time that the clock has something to say.
     fn alarm(&self) -> Option<Instant> {
-        let frames = self.frames.borrow();
-        let of_stages = frames.iter().flat_map(|frame| &frame.stages).filter_map(Open::deadline);
-        let times = frames.iter().filter_map(|frame| {
-            let handler = frame.handler.as_ref()?;
+        let mut frames = self.frames.borrow_mut();
+        let times = frames.iter_mut().flat_map(|frame| {
+            let of_stages = frame.stages.iter().filter_map(Open::deadline).min();
+            let handler = frame.handler.as_mut();
             // A latched stop makes the deadline old news.
-            [handler.deadline.filter(|_| frame.stop.is_none()), handler.mention].into_iter().flatten().min()
+            let deadline = handler.as_ref().and_then(|handler| handler.deadline.filter(|_| frame.stop.is_none()));
+            [of_stages, deadline, handler.and_then(|handler| handler.mention(Instant::now))]
         });
-        times.chain(of_stages).chain(self.background_alarm()).min()
+        times.flatten().chain(self.background_alarm()).min()
     }
 }
 
