@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use rhai::{Dynamic, EvalAltResult};
 
 use super::error::{Error, stopped};
-use super::{Call, Outcome, Room, args, output};
+use super::{Call, Outcome, Room, args, output, spelling};
 use crate::host::asking::Echo;
 
 /// Registers the room.
@@ -19,7 +19,7 @@ pub fn register(room: &mut Room<'_>) {
     room.add("secret", |call, given| {
         let question = args::text("secret", call.engine(), &given[0])?;
         let line = answer(call, "secret", &question, Echo::Off)?;
-        call.host.mask(&line);
+        call.host.mask(&line, &spelling::forms);
         Ok(as_value(line))
     });
 }

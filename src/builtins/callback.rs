@@ -16,6 +16,7 @@ use rhai::{
 use super::command::Command;
 use super::error::Error;
 use super::repeated::Caller;
+use super::spelling::harmless;
 use super::{Call, Host, Outcome, names, unwind};
 use crate::host::background::Background;
 use crate::host::frames::{self, Named};
@@ -181,7 +182,7 @@ impl Entry {
     pub fn name(&self) -> String {
         // A report is a line, and no name moves the cursor.
         if let Some(name) = self.notes.as_ref().and_then(|notes| notes.name.as_ref()) {
-            return name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+            return harmless(name);
         }
         match &self.target {
             Target::Function(pointer, _) => title_of(pointer),

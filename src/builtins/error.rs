@@ -9,6 +9,7 @@ use rhai::{Dynamic, EvalAltResult, ImmutableString, Map, Position};
 
 use super::option_entry::Fault;
 use super::record::Record;
+use super::spelling::{harmless, visible};
 use crate::host::asking::Unanswered;
 use crate::host::plan::{Fate, how};
 use crate::host::{reason, seconds};
@@ -232,9 +233,9 @@ impl FailedCommand {
 
 /// A line as a report shows it: short, and nothing in it moves the cursor.
 fn shown(line: &str) -> String {
-    let plain = line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c });
-    let mut shown: String = plain.clone().take(LINE_LENGTH).collect();
-    if plain.count() > LINE_LENGTH {
+    let plain = visible(line);
+    let mut shown: String = plain.chars().take(LINE_LENGTH).collect();
+    if shown.len() < plain.len() {
         shown.push('…');
     }
     shown
@@ -270,11 +271,7 @@ impl fmt::Display for FailedCommand {
 
 /// A path as a sentence has it: of one line.
 fn plain(path: &Path) -> String {
-    let mut plain = String::new();
-    for c in path.to_string_lossy().chars() {
-        if c.is_control() { plain.extend(c.escape_default()) } else { plain.push(c) }
-    }
-    plain
+    harmless(&path.to_string_lossy())
 }
 
 /// A command as a sentence has it: the whole is in the error's `command`.

@@ -6,7 +6,7 @@ use rhai::{Dynamic, ImmutableString};
 
 use super::error::{Error, stopped};
 use super::options::Reader;
-use super::{Call, Outcome, Room, args, output};
+use super::{Call, Outcome, Room, args, output, spelling};
 use crate::host::log::Level;
 
 /// Registers the room.
@@ -60,6 +60,6 @@ fn mask(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     if text.trim_ascii().is_empty() {
         return Err(wrong(if text.is_empty() { "an empty one" } else { "blanks" }.into()).into());
     }
-    call.host.mask(&text);
+    call.host.mask(&text, &spelling::forms);
     Ok(Dynamic::UNIT)
 }

@@ -33,6 +33,7 @@ pub mod retry;
 pub mod scope;
 pub mod script_options;
 pub mod sizes;
+pub mod spelling;
 pub mod stage;
 pub mod standard;
 pub mod temporary;

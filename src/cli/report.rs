@@ -36,14 +36,16 @@ const WIDTH: usize = 140;
 /// The steps of a longer way are told from both ends.
 const MOST_FRAMES: usize = 20;
 
-/// The text of a failure: message, place, the line with a caret, the way there, what would help. A line is cut after what
-/// the host hides is gone from it, so that no part of that is left, and the caret is where it should be.
+/// The text of a failure: message, place, the line with a caret, the way there, what would help. What the host hides is gone
+/// from the message before tabs and what moves a cursor are written in another way, and from a line before that is cut,
+/// so that no part of it is left, and the caret is where it should be.
 #[must_use]
 pub fn render(host: &Host, weight: Weight, failure: &Failure, sources: &Sources, color: bool) -> String {
     let level = match weight {
         Weight::Error => Level::ERROR,
         Weight::Warning => Level::WARNING,
     };
+    let message = host.masked_report(&failure.message);
     let renderer = if color { Renderer::styled() } else { Renderer::plain() }.term_width(WIDTH);
     let mut text =
         match failure.place.as_ref().and_then(|place| {
@@ -59,10 +61,10 @@ pub fn render(host: &Host, weight: Weight, failure: &Failure, sources: &Sources,
                     .line_start(place.line)
                     .path(path)
                     .annotation(AnnotationKind::Primary.span(start..end));
-                renderer.render(&[level.primary_title(failure.message.as_str()).element(snippet)])
+                renderer.render(&[level.primary_title(&*message).element(snippet)])
             }
             None => {
-                let mut text = renderer.render(&[Group::with_title(level.primary_title(failure.message.as_str()))]);
+                let mut text = renderer.render(&[Group::with_title(level.primary_title(&*message))]);
                 if let Some(place) = failure.place.as_ref() {
                     text.push_str(&format!("\n  --> {}", at(place, sources)));
                 }

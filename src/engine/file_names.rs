@@ -6,8 +6,8 @@ use rhai::Token;
 
 use super::complete::Candidate;
 use super::cursor::{Literal, Quotes};
-use super::spelling::{harmless, quoted};
 use super::tokens::Tokens;
+use crate::builtins::spelling::{harmless, quoted};
 
 /// Where files are looked for.
 pub(super) struct Search<'a> {

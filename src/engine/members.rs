@@ -8,8 +8,8 @@ use rhai::{Array, Dynamic, FnAccess, ImmutableString, Map, Token, is_valid_ident
 use super::complete::{Candidate, call, overloaded};
 use super::cursor::{Cursor, opening};
 use super::session::{Function, Session};
-use super::spelling::is_plain_key;
 use super::tokens::Lexeme;
+use super::tokens::is_plain_key;
 use crate::builtins::names;
 use crate::builtins::record::Record;
 

@@ -18,7 +18,6 @@ pub mod run;
 pub mod session;
 pub mod show;
 pub mod source;
-mod spelling;
 pub mod syntax;
 pub mod tokens;
 

@@ -8,10 +8,11 @@ use rhai::{
     Array, Blob, Dynamic, Engine, FUNC_TO_DEBUG, FnPtr, ImmutableString, Instant, Map, NativeCallContext, Position,
 };
 
-use super::spelling::{self, grouped, harmless, is_plain_key, quoted};
+use super::tokens::is_plain_key;
 use crate::builtins::lexical::Lexical;
 use crate::builtins::names;
 use crate::builtins::record::Record;
+use crate::builtins::spelling::{self, harmless, quoted};
 
 /// How much is shown of a value.
 #[derive(Clone, Copy, Debug)]
@@ -371,6 +372,19 @@ fn timestamp(time: Instant) -> String {
     } else {
         format!("timestamp({} ago)", seconds(now - time))
     }
+}
+
+/// A number in groups of three digits.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]

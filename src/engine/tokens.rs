@@ -198,6 +198,14 @@ impl InputStream for Characters<'_> {
     }
 }
 
+/// Whether a key is written without quotes, and is read behind a dot.
+#[must_use]
+pub fn is_plain_key(key: &str) -> bool {
+    Tokens::new(key).next().is_some_and(|first| {
+        first.span.len() == key.len() && matches!(&first.token, Token::Identifier(name) if name.as_str() == key)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

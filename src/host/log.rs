@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::mask::{Masks, as_text};
+use super::mask::{Forms, Masks, as_text};
 use super::output::Outlet;
 use super::plan::{Fate, Plan, Sink, how};
 use super::settings::Style;
@@ -293,9 +293,10 @@ impl<H> State<H> {
         Ok(())
     }
 
-    /// From now on the text, and each of its lines, is `***` in all that stagesh writes itself. Blanks alone hide nothing.
-    pub fn mask(&self, text: &[u8]) {
-        self.log.lock().masks.add(text);
+    /// From now on the text, and each of its lines, is `***` in all that stagesh writes itself, in whatever form. Blanks alone
+    /// hide nothing.
+    pub fn mask(&self, text: &[u8], forms: &Forms) {
+        self.log.lock().masks.add(text, forms);
         self.log.has.fetch_or(MASKS, Ordering::Relaxed);
     }
 
@@ -303,6 +304,12 @@ impl<H> State<H> {
     #[must_use]
     pub fn masked<'a>(&self, text: &'a str) -> Cow<'a, str> {
         self.log.masked(text)
+    }
+
+    /// The same of a text of stagesh's own, which may hold no more than the beginning of what is hidden.
+    #[must_use]
+    pub fn masked_report<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.log.masked_report(text)
     }
 
     /// Whether there is a log.

@@ -173,7 +173,7 @@ fn a_name_is_one_line_of_a_report() {
     code("atexit(|| throw 1).name(\"a\\nb\\x1b[1m\");")
         .run()
         .expect_code(1)
-        .expect_error("exit handler `a\u{fffd}b\u{fffd}[1m`");
+        .expect_error(r"exit handler `a\nb\u{1b}[1m`");
 }
 
 #[test]

@@ -422,6 +422,29 @@ fn an_error_has_its_true_text_for_the_script() {
 }
 
 #[test]
+fn what_is_masked_is_gone_before_a_report_writes_it_in_its_own_way() {
+    for secret in ["tok\tsecret", "tok\rsecret", "tok\u{1}secret"] {
+        for raises in [
+            "throw key;",
+            "run([\"false\", key]);",
+            "run([\"sh\", \"-c\", `echo \"$1\" >&2; false`, \"sh\", key], #{stderr: \"capture\"});",
+            "atexit(|| throw key); exit(1);",
+            "atexit(|| throw 1).name(key); exit(1);",
+            "atexit([\"false\", key]); exit(1);",
+        ] {
+            let place = Place::new();
+            let script = format!("log::to(\"log\"); let key = args()[0]; log::mask(key); {raises}");
+            let output = code(&script).arg(secret).cwd(place.path()).run();
+            for text in [output.err(), place.read("log")] {
+                let told = text.lines().filter(|line| !line.contains("log::to(")).collect::<String>();
+                assert!(told.contains("***") && !told.contains("secret"), "{secret:?} {raises}\n{text}");
+            }
+            assert_eq!(output.status.code(), Some(1));
+        }
+    }
+}
+
+#[test]
 fn what_a_command_says_is_exact_and_masked_in_the_log_alone() {
     let place = Place::new();
     let say = "printf 'my hun'; sleep 0.05; printf 'ter2 is';  sleep 0.05; printf ' out\\n'";
