@@ -310,7 +310,12 @@ pub fn remove_all(verb: &'static str, host: &Host, path: &Path) -> Result<(), Ra
         Some(b"." | b"..") => return Err(refuse("`.` and `..` are no names")),
         Some(_) => {}
     }
-    let Some(full) = full_name(path) else { return Ok(()) };
+    let full = match full_name(path) {
+        Ok(full) => full,
+        // As `rm -f`: there is nothing of that name.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
+        Err(error) => return Err(raise(host, verb, "remove", path, error)),
+    };
     host.forget_seen();
     let is_tree = full.symlink_metadata().is_ok_and(|found| found.is_dir());
     if is_tree {
@@ -333,8 +338,12 @@ pub fn remove_all(verb: &'static str, host: &Host, path: &Path) -> Result<(), Ra
     })
 }
 
-/// A path without links but in its last part, `None` where its directory does not exist.
-fn full_name(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?;
-    Some(replace::directory_of(path).canonicalize().ok()?.join(name))
+/// A path without links but in its last part.
+///
+/// # Errors
+///
+/// As realpath(3) of its directory.
+fn full_name(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or(io::ErrorKind::NotFound)?;
+    Ok(replace::directory_of(path).canonicalize()?.join(name))
 }

@@ -1,9 +1,11 @@
 //! Locks on files. Source: flock(2); `/proc/locks` of proc(5).
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use nix::sys::stat::{major, minor};
 
 /// A file on the way to its lock.
 #[derive(Debug)]
@@ -14,7 +16,11 @@ pub struct LockFile {
 
 /// A lock that this process has; it is given back when this is dropped.
 #[derive(Debug)]
-pub struct Locked(LockFile);
+pub struct Locked {
+    file: LockFile,
+    /// Whether the file has the number of this process.
+    has_number: bool,
+}
 
 /// What names a file for as long as it is open.
 pub type Identity = (u64, u64);
@@ -56,7 +62,7 @@ impl LockFile {
     /// As flock(2).
     pub fn try_lock(&self) -> io::Result<Option<Locked>> {
         match self.file.try_lock() {
-            Ok(()) => Ok(Some(Locked(self.try_clone()?))),
+            Ok(()) => Ok(Some(Locked { file: self.try_clone()?, has_number: false })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -69,7 +75,7 @@ impl LockFile {
     /// As flock(2).
     pub fn lock(self) -> io::Result<Locked> {
         self.file.lock()?;
-        Ok(Locked(self))
+        Ok(Locked { file: self, has_number: false })
     }
 }
 
@@ -77,25 +83,41 @@ impl Locked {
     /// Whether the path still leads to the file: a lock of one that was removed, or replaced, excludes nobody.
     #[must_use]
     pub fn is_there(&self) -> bool {
-        let there = self.0.path.metadata().map(|found| (found.dev(), found.ino())).ok();
-        there.is_some() && there == self.0.identity().ok()
+        let there = self.file.path.metadata().map(|found| (found.dev(), found.ino())).ok();
+        there.is_some() && there == self.file.identity().ok()
     }
 
-    /// Writes the number of this process into the file.
+    /// Writes the number of this process into the file, unless it holds something else than a number: data that is locked.
     pub fn tell_holder(&mut self) {
-        let file = &mut self.0.file;
-        // Who has it, the kernel says as well: a disk that is full is no reason not to have it.
-        let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+        let file = &mut self.file.file;
+        let mut text = String::new();
+        let is_read = (&*file).take(MOST_OF_NUMBER).read_to_string(&mut text).is_ok();
+        if is_read && (text.is_empty() || number_in(&text).is_some()) {
+            self.has_number = true;
+            // Who has it, the kernel says as well: a disk that is full is no reason not to have it.
+            let _ =
+                file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+        }
     }
 }
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        // Whoever gets it next is not told of this process by an old number.
-        let _ = self.0.file.set_len(0);
+        if self.has_number {
+            // Whoever gets it next is not told of this process by an old number.
+            let _ = self.file.file.set_len(0);
+        }
         // Of every handle, whoever inherited one.
-        let _ = self.0.file.unlock();
+        let _ = self.file.file.unlock();
     }
+}
+
+/// A file that begins with as many bytes of something else holds no number.
+const MOST_OF_NUMBER: u64 = 32;
+
+/// The number of a process that is all of a text.
+fn number_in(text: &str) -> Option<i32> {
+    text.trim().parse().ok()
 }
 
 /// The process that has the lock of a file.
@@ -108,27 +130,56 @@ impl Drop for Locked {
 ///
 /// As open(2).
 pub fn holder(path: &Path) -> io::Result<Option<i32>> {
-    let mut file = match File::open(path) {
+    let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let inode = file.metadata()?.ino();
+    let found = file.metadata()?;
     if let Ok(locks) = std::fs::read_to_string("/proc/locks") {
-        return Ok(locks.lines().find_map(|line| of_line(line, inode)));
+        return Ok(locks.lines().filter_map(of_line).find(|lock| lock.is_of(&found)).map(|lock| lock.pid));
     }
     // Where the kernel does not tell, the file does.
     let mut text = String::new();
-    file.read_to_string(&mut text)?;
-    Ok(text.trim().parse().ok())
+    file.take(MOST_OF_NUMBER).read_to_string(&mut text)?;
+    Ok(number_in(&text))
 }
 
-/// The holder in a line such as `3: FLOCK  ADVISORY  WRITE 1234 08:01:4711 0 EOF`; one that waits has `->` in it.
-fn of_line(line: &str, inode: u64) -> Option<i32> {
+/// A lock as the kernel tells of it.
+#[derive(PartialEq, Debug)]
+struct Told {
+    pid: i32,
+    /// The numbers of the device.
+    major: u32,
+    minor: u32,
+    inode: u64,
+}
+
+impl Told {
+    /// Whether it is that of a file. On some file systems, as btrfs and overlays, the device is another one than stat(2)
+    /// tells: what the process has open decides, where this one may look.
+    fn is_of(&self, file: &Metadata) -> bool {
+        if self.inode != file.ino() {
+            return false;
+        }
+        let is_file = |found: &Metadata| (found.dev(), found.ino()) == (file.dev(), file.ino());
+        match std::fs::read_dir(format!("/proc/{}/fd", self.pid)) {
+            Ok(open) => open.flatten().any(|open| std::fs::metadata(open.path()).is_ok_and(|found| is_file(&found))),
+            Err(_) => (major(file.dev()), minor(file.dev())) == (u64::from(self.major), u64::from(self.minor)),
+        }
+    }
+}
+
+/// The lock of a line such as `3: FLOCK  ADVISORY  WRITE 1234 08:01:4711 0 EOF`, the device in hexadecimal; one that waits
+/// has `->` in it.
+fn of_line(line: &str) -> Option<Told> {
     let mut fields = line.split_ascii_whitespace().skip(1);
     let [kind, _, _, pid, file] = [fields.next()?, fields.next()?, fields.next()?, fields.next()?, fields.next()?];
-    let is_it = file.rsplit(':').next()?.parse() == Ok(inode);
-    (kind == "FLOCK" && is_it).then(|| pid.parse().ok())?
+    let mut file = file.split(':');
+    let mut device = || u32::from_str_radix(file.next()?, 16).ok();
+    let (major, minor) = (device()?, device()?);
+    let inode = file.next()?.parse().ok()?;
+    (kind == "FLOCK").then(|| Some(Told { pid: pid.parse().ok()?, major, minor, inode }))?
 }
 
 #[cfg(test)]
@@ -137,9 +188,27 @@ mod tests {
 
     #[test]
     fn a_line_of_the_kernel_names_the_holder_and_not_who_waits() {
-        assert_eq!(of_line("3: FLOCK  ADVISORY  WRITE 1234 08:01:4711 0 EOF", 4711), Some(1234));
-        assert_eq!(of_line("3: -> FLOCK  ADVISORY  WRITE 1235 08:01:4711 0 EOF", 4711), None);
-        assert_eq!(of_line("3: POSIX  ADVISORY  WRITE 1234 08:01:4711 0 EOF", 4711), None);
-        assert_eq!(of_line("3: FLOCK  ADVISORY  WRITE 1234 08:01:4712 0 EOF", 4711), None);
+        let told = Told { pid: 1234, major: 8, minor: 0x1f, inode: 4711 };
+        assert_eq!(of_line("3: FLOCK  ADVISORY  WRITE 1234 08:1f:4711 0 EOF"), Some(told));
+        assert_eq!(of_line("3: -> FLOCK  ADVISORY  WRITE 1235 08:1f:4711 0 EOF"), None);
+        assert_eq!(of_line("3: POSIX  ADVISORY  WRITE 1234 08:1f:4711 0 EOF"), None);
+    }
+
+    #[test]
+    fn a_lock_of_another_file_with_the_same_number_is_not_its_lock() {
+        let file = tempfile::NamedTempFile::new().expect("there is room");
+        let found = file.as_file().metadata().expect("it is there");
+        let (major, minor) = (major(found.dev()), minor(found.dev()));
+        let lock = |pid: i32, minor: u64| Told {
+            pid,
+            major: u32::try_from(major).expect("it is small"),
+            minor: u32::try_from(minor).expect("it is small"),
+            inode: found.ino(),
+        };
+        // This process has it open, whatever the device is said to be; init, or nobody, has not.
+        let own = i32::try_from(std::process::id()).expect("a pid is a pid_t");
+        assert!(lock(own, minor).is_of(&found) && lock(own, minor + 1).is_of(&found));
+        assert!(lock(i32::MAX, minor).is_of(&found) && !lock(i32::MAX, minor + 1).is_of(&found));
+        assert!(!Told { inode: found.ino() + 1, ..lock(own, minor) }.is_of(&found));
     }
 }

@@ -345,6 +345,23 @@ fn remove_takes_one_thing_and_remove_all_takes_a_tree() {
 }
 
 #[test]
+fn remove_all_tells_of_what_it_cannot_find_out() {
+    let place = Place::new();
+    place.write("closed/in/x", "");
+    place.write("file", "");
+    symlink("loop", place.path().join("loop")).expect("it can be made");
+    let long = "d".repeat(300);
+    let script = r#"fs::remove_all("file/x"); for p in ["loop/x", args()[0] + "/x", "closed/in/x"] { try { fs::remove_all(p); } catch (e) { print(e.reason); } }"#;
+    fs::set_permissions(place.path().join("closed"), Permissions::from_mode(0o0)).expect("it is ours");
+    let output = as_nobody(&place).args(["-e", script, &long]).output().expect("it starts");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "too many levels of symbolic links\nfile name too long\npermission denied\n"
+    );
+    fs::set_permissions(place.path().join("closed"), Permissions::from_mode(0o755)).expect("it is ours");
+}
+
+#[test]
 fn remove_all_refuses_what_is_a_mistake() {
     let place = Place::new();
     place.write("home/me/x", "");
@@ -443,23 +460,28 @@ fn a_file_that_memory_has_no_room_for_is_an_error_and_costs_no_handler() {
     output.expect(1, "cleaned\n").expect_error("error: fs::read_bytes: cannot read `sparse`: out of memory");
 }
 
-#[test]
-fn what_nobody_may_do_is_told_and_what_is_ones_own_is_removed() {
-    // Root may do anything: it runs this as nobody.
-    let place = Place::new();
+/// The binary in that place, as somebody who may not do anything: root may.
+fn as_nobody(place: &Place) -> Command {
     fs::set_permissions(place.path(), Permissions::from_mode(0o777)).expect("it is ours");
     fs::copy(stagesh(), place.path().join("stagesh")).expect("there is room");
+    let mut command = if getuid().is_root() { Command::new("setpriv") } else { Command::new("env") };
+    if getuid().is_root() {
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    }
+    command.arg("./stagesh").current_dir(place.path());
+    command
+}
+
+#[test]
+fn what_nobody_may_do_is_told_and_what_is_ones_own_is_removed() {
+    let place = Place::new();
     place.write("others/x", "theirs");
     let script = r#"fs::mkdir("t/a/b"); fs::write("t/a/b/x", ""); fs::write("t/y", ""); fs::chmod("t/a/b", 0o500); fs::chmod("t/a", 0); fs::chmod("t", 0o555);
         for f in [|| fs::copy("t", "c"), || fs::glob("t/**/x"), || fs::list("t/a"), || fs::exists("t/a/b"), || fs::write("t/new", ""), || fs::remove("t/y"), || fs::remove_all("others")]
             { try { f.call(); print("?"); } catch (e) { print(e.message); } }
         fs::chmod("t", 0o755); fs::write("t/y", "old"); fs::chmod("t", 0o555); fs::write("t/y", "new"); print(fs::read("t/y"));
         fs::remove_all("t"); fs::remove_all("c"); print(fs::exists("t") || fs::exists("c")); print(fs::read("others/x"));"#;
-    let mut command = if getuid().is_root() { Command::new("setpriv") } else { Command::new("env") };
-    if getuid().is_root() {
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-    }
-    let output = command.arg("./stagesh").args(["-e", script]).current_dir(place.path()).output().expect("it starts");
+    let output = as_nobody(&place).args(["-e", script]).output().expect("it starts");
     let expected = "fs::copy: cannot copy `t/a` to `c/a`: permission denied
 fs::glob: cannot list `t/a`: permission denied
 fs::list: cannot list `t/a`: permission denied

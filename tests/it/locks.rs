@@ -87,6 +87,25 @@ fn commands_do_not_inherit_a_lock() {
 }
 
 #[test]
+fn data_that_is_locked_is_left_as_it_is_and_an_old_number_is_not() {
+    let place = Place::new();
+    let data = ["{\"a\": 1}\n", "x", "12 13\n", &"1".repeat(40)];
+    for (index, text) in data.iter().enumerate() {
+        place.write(&index.to_string(), text);
+    }
+    place.write("old", "4711\n");
+    let script =
+        "for file in args() { let lock = fs::lock(file); print(fs::holder(file).pid == pid()); lock.unlock(); }
+        let lock = fs::lock(\"old\"); print(fs::read(\"old\") == pid() + \"\\n\");";
+    let run = code(script).arg("0").arg("1").arg("2").arg("3").cwd(place.path()).run();
+    run.expect(0, &"true\n".repeat(5));
+    for (index, text) in data.iter().enumerate() {
+        assert_eq!(place.read(&index.to_string()), *text);
+    }
+    assert_eq!(place.read("old"), "");
+}
+
+#[test]
 fn a_script_that_would_wait_for_itself_is_told() {
     let place = Place::new();
     let message = "fs::lock: cannot lock `l`: the script has this lock already\n";
