@@ -42,7 +42,12 @@ fn main() {
     heading("The hook after each operation: the same program on the VM with it and without.");
     let interrupts = Interrupts::new().expect("there are descriptors");
     let state = stagesh::host::Host::new(Settings::default(), interrupts).expect("signals can be caught");
-    let host = stagesh::builtins::Host::new(state, Box::new(|_, _| {}), Box::new(|_, _, status| status));
+    let host = stagesh::builtins::Host::new(
+        state,
+        Box::new(ToString::to_string),
+        Box::new(|_, _| {}),
+        Box::new(|_, _, status| status),
+    );
     let (mut watched, plain) = (engine(), engine());
     watched.on_progress(hook(&host));
     let mut ratios = Vec::new();

@@ -230,6 +230,10 @@ impl Command {
         let (text, rest) = given.split_first().expect("the table gives it a text");
         let text = args::text(verb, engine, text)?;
         let mut words: Vec<OsString> = ["/bin/sh", "-euc"].map(OsString::from).to_vec();
+        if text.starts_with(['-', '+']) {
+            // It is no options. Source: POSIX, "sh" and "Utility Syntax Guidelines", 10.
+            words.push("--".into());
+        }
         words.push(word(verb, engine, &Dynamic::from(text), "the text")?);
         // The name by which the shell calls itself in its messages.
         words.push("sh".into());

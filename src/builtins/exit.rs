@@ -159,6 +159,10 @@ fn exit(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
 
 fn exit_now(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let code = given.first().map_or(Ok(0), |value| code("exit_now", call, value))?;
+    call.host.settle_background();
+    if code != 0 {
+        call.host.release_held();
+    }
     // A reader that is gone, or a full disk, cannot keep a script from leaving at once.
     let code = match call.host.flush() {
         Err(WriteError::Failed(error)) => {

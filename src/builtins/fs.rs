@@ -96,7 +96,8 @@ fn raise_of_two(
         return stopped();
     }
     if error.kind() == io::ErrorKind::FileTooLarge && action == "read" {
-        return Error::TooLong(verb).into();
+        let why = io::Error::new(error.kind(), "there are more than the 2 GiB that a string or a blob holds");
+        return Error::File { verb, action, path: path.into(), to, error: why }.into();
     }
     Error::File { verb, action, path: path.into(), to, error }.into()
 }

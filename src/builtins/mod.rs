@@ -88,6 +88,9 @@ pub type Report = Box<dyn Fn(&Host, &HandlerFailure<'_>)>;
 /// written counts. The floors above know how.
 pub type Conclude = Box<dyn Fn(&Host, &Ending, Status) -> Status>;
 
+/// The sentence for an error, as the user is told it. The floors above know how.
+pub type Describe = Box<dyn Fn(&EvalAltResult) -> String>;
+
 /// The host as the builtins know it: the state of the run, and what the floors above have told.
 #[derive(Clone)]
 pub struct Host {
@@ -96,6 +99,7 @@ pub struct Host {
 }
 
 struct Told {
+    describe: Describe,
     report: Report,
     conclude: Conclude,
     lexical: Rc<Lexical>,
@@ -109,10 +113,16 @@ impl Deref for Host {
 }
 
 impl Host {
-    /// The host of a run, how to tell of a handler that failed, and of the end.
+    /// The host of a run, how to say an error, and how to tell of a handler that failed, and of the end.
     #[must_use]
-    pub fn new(state: crate::host::Host<Entry>, report: Report, conclude: Conclude) -> Self {
-        Self { state, told: Rc::new(Told { report, conclude, lexical: Rc::default() }) }
+    pub fn new(state: crate::host::Host<Entry>, describe: Describe, report: Report, conclude: Conclude) -> Self {
+        Self { state, told: Rc::new(Told { describe, report, conclude, lexical: Rc::default() }) }
+    }
+
+    /// The sentence for an error, without its place.
+    #[must_use]
+    pub fn describe(&self, error: &EvalAltResult) -> String {
+        (self.told.describe)(error)
     }
 
     /// Tells the user of a handler that failed.

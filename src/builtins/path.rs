@@ -56,12 +56,12 @@ fn split(path: &Path) -> (&OsStr, Option<&OsStr>) {
     }
 }
 
-/// The directory that the path is in, as dirname(1) says it.
+/// The directory that the last component is in.
 fn parent(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => ".".into(),
         Some(parent) => parent.into(),
-        None => path.into(),
+        None => path.components().collect(),
     }
 }
 
@@ -79,7 +79,16 @@ fn with_extension(path: &Path, extension: &str) -> Result<PathBuf, Error> {
         let given = format!("`{}`", path.display());
         return Err(Error::Argument { verb, expected: "a path that ends in a name".into(), given });
     }
-    Ok(path.with_extension(extension))
+    let mut name = split(path).0.to_owned();
+    if !extension.is_empty() {
+        name.push(".");
+        name.push(extension);
+    }
+    if name == "." || name == ".." {
+        let given = format!("`{}`", path.display());
+        return Err(Error::Argument { verb, expected: "a path whose name is more than an extension".into(), given });
+    }
+    Ok(path.with_file_name(name))
 }
 
 /// A path whose `~` or `~name` at the beginning is a home directory.

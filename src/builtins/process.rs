@@ -44,11 +44,10 @@ fn kill(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
         return kill_oneself(call, signal);
     }
     if let Some(signal) = signal
-        && let Some(process) = call.host.find_process(pid)
+        && let Some(process) = call.host.find_process(pid.abs())
     {
-        // As its `signal` does: nobody has to be told of the end that follows.
-        call.host.signal_process(&process, signal);
-        return Ok(Dynamic::UNIT);
+        // Nobody has to be told of the end that follows.
+        process.expect_end_by(signal);
     }
     send(pid, signal).map_err(|error| Error::System { verb: "kill", action: format!("signal {pid}"), error })?;
     Ok(Dynamic::UNIT)

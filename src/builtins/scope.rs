@@ -23,7 +23,7 @@ fn scope(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let ending = match (call.host.top_stop(), &result) {
         (Some(stop), _) => Ending::of_stop(stop),
         (None, Ok(_)) => Ending::Finished,
-        (None, Err(error)) => Ending::Failed(unwind::message_of(error)),
+        (None, Err(error)) => Ending::Failed(call.host.describe(error)),
     };
     unwind::run_down_to(call.host, call.engine(), call.level(), mark, &ending);
     if call.host.checkpoint() {

@@ -52,7 +52,7 @@ fn stage(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     call.host.begin_stage(&name, timeout);
     // A panic must not leave the stage open.
     let result = unwind::or_panicked(|| callee.call(call, arguments));
-    let end = call.host.end_stage(result.as_ref().err().map(|error| unwind::message_of(error)));
+    let end = call.host.end_stage(result.as_ref().err().map(|error| call.host.describe(error)));
     // A limit of a stage around this one, too.
     if call.host.checkpoint() {
         return Err(stopped());

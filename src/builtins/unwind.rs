@@ -7,7 +7,6 @@ use std::rc::Rc;
 use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
 
 use super::callback::Entry;
-use super::error::thrown_message;
 use super::repeated::Caller;
 use super::{HandlerFailure, Host, Outcome, Why};
 use crate::host::exit_stack::EntryId;
@@ -175,23 +174,4 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Box<EvalAltResult> {
         .unwrap_or_else(|| "no message".into());
     let place = LAST_PANIC.with(Cell::take).map_or_else(String::new, |place| format!(" ({place})"));
     EvalAltResult::ErrorRuntime(format!("internal error: {text}{place}").into(), rhai::Position::NONE).into()
-}
-
-/// The message of an error without the calls on its way.
-#[must_use]
-pub fn message_of(error: &EvalAltResult) -> String {
-    match error {
-        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => {
-            message_of(inner)
-        }
-        EvalAltResult::ErrorRuntime(value, _) => thrown_message(value),
-        other => {
-            // The text without its place, which is told on its own.
-            let mut plain = other.to_string();
-            if let Some(at) = plain.rfind(" (line ") {
-                plain.truncate(at);
-            }
-            plain
-        }
-    }
 }

@@ -145,9 +145,10 @@ impl Job {
                 host.write_stderr(&report::render(host, Level::Error, failure, &sources, color))
             }
         };
+        let script = self.source.as_ref().map(|source| source.name.clone()).unwrap_or_default();
+        let describe = failure::describer(sources.clone(), script.clone());
         let of_handler = {
             let (sources, tell) = (sources.clone(), tell.clone());
-            let script = self.source.as_ref().map(|source| source.name.clone()).unwrap_or_default();
             move |host: &Host, failure: &HandlerFailure<'_>| {
                 let source = failure.source.unwrap_or(&script);
                 let described = match failure.why {
@@ -161,7 +162,7 @@ impl Job {
                 tell(host, &described.in_handler(failure.title, Some(source), failure.position));
             }
         };
-        let host = Host::new(state, Box::new(of_handler), Box::new(stages::conclude));
+        let host = Host::new(state, describe, Box::new(of_handler), Box::new(stages::conclude));
         let vocabulary = match &self.source {
             // A check looks further than a run, and what a person types is not known yet.
             Some(source) if !self.check && !host.settings.interactive => engine::vocabulary(source, &sources),

@@ -348,7 +348,12 @@ pub(super) mod tests {
             let run = move || {
                 let interrupts = Interrupts::new().expect("there are descriptors");
                 let state = crate::host::Host::new(Settings::default(), interrupts).expect("signals can be caught");
-                let host = Host::new(state, Box::new(|_, _| {}), Box::new(|_, _, status| status));
+                let host = Host::new(
+                    state,
+                    Box::new(ToString::to_string),
+                    Box::new(|_, _| {}),
+                    Box::new(|_, _, status| status),
+                );
                 let interpreter = Interpreter::new(
                     host,
                     Sources::new(&crate::sys::descriptor::working_directory()),

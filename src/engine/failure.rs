@@ -5,7 +5,7 @@ use rhai::{AST, EvalAltResult, ParseError, ParseErrorType, Position, ScriptFuncD
 use super::source::Sources;
 use super::{hint, places, syntax};
 use crate::builtins::error::{count_sentence, thrown_message};
-use crate::builtins::names;
+use crate::builtins::{Describe, names};
 
 /// A place in a text.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -88,33 +88,7 @@ impl Failure {
     #[must_use]
     pub fn from_error(error: &EvalAltResult, context: &Context<'_>) -> Self {
         let mut frames = Vec::new();
-        let mut source = context.script.to_string();
-        let mut error = error;
-        loop {
-            match error {
-                EvalAltResult::ErrorInFunctionCall(name, inside, inner, position) => {
-                    frames.push(Frame::Call(
-                        names::as_written(name).to_string(),
-                        place(&source, places::of_call(*position, &source, context.sources)),
-                    ));
-                    if name == "eval" {
-                        // What is inside has positions in a text that nobody kept.
-                        source = String::new();
-                    } else if let Some(home) = context.sources.home(name) {
-                        source = home.to_string();
-                    } else if !inside.is_empty() {
-                        source.clone_from(inside);
-                    }
-                    error = inner;
-                }
-                EvalAltResult::ErrorInModule(name, inner, position) => {
-                    frames.push(Frame::Import(place(&source, *position)));
-                    source.clone_from(name);
-                    error = inner;
-                }
-                _ => break,
-            }
-        }
+        let (error, source) = innermost(error, context, &mut |frame| frames.push(frame));
         frames.reverse();
         let place = place(&source, places::of_error(error, &source, context.sources));
         let hint = hint::of(error, place.as_ref(), &frames, context.sources);
@@ -136,6 +110,55 @@ impl Failure {
         self.frames.push(Frame::Handler(title.to_string(), registered));
         self
     }
+}
+
+/// The error within the calls and modules that it has come through, and the text that its place is in.
+///
+/// # Arguments
+///
+/// `pass` gets the steps of that way, the outermost first.
+fn innermost<'e>(
+    error: &'e EvalAltResult,
+    context: &Context<'_>,
+    pass: &mut dyn FnMut(Frame),
+) -> (&'e EvalAltResult, String) {
+    let mut source = context.script.to_string();
+    let mut error = error;
+    loop {
+        match error {
+            EvalAltResult::ErrorInFunctionCall(name, inside, inner, position) => {
+                pass(Frame::Call(
+                    names::as_written(name).to_string(),
+                    place(&source, places::of_call(*position, &source, context.sources)),
+                ));
+                if name == "eval" {
+                    // What is inside has positions in a text that nobody kept.
+                    source = String::new();
+                } else if let Some(home) = context.sources.home(name) {
+                    source = home.to_string();
+                } else if !inside.is_empty() {
+                    source.clone_from(inside);
+                }
+                error = inner;
+            }
+            EvalAltResult::ErrorInModule(name, inner, position) => {
+                pass(Frame::Import(place(&source, *position)));
+                source.clone_from(name);
+                error = inner;
+            }
+            _ => break,
+        }
+    }
+    (error, source)
+}
+
+/// What says an error of the evaluation in a sentence, without its place.
+#[must_use]
+pub fn describer(sources: Sources, script: String) -> Describe {
+    Box::new(move |error| {
+        let (error, source) = innermost(error, &Context { sources: &sources, script: &script }, &mut |_| {});
+        message(error, place(&source, places::of_error(error, &source, &sources)).as_ref(), &sources)
+    })
 }
 
 fn place(source: &str, position: Position) -> Option<Place> {

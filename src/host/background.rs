@@ -61,6 +61,8 @@ pub struct Background {
     terminal: RefCell<Option<LeftAlone>>,
     /// How much of its output `read_line` has given.
     pub(super) read: Cell<usize>,
+    /// How much was looked through for the end of a line.
+    pub(super) searched: Cell<usize>,
 }
 
 impl Background {
@@ -68,6 +70,11 @@ impl Background {
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.pid
+    }
+
+    /// A signal is sent to it: nobody has to be told if it ends by that.
+    pub fn expect_end_by(&self, signal: Signal) {
+        self.sent.borrow_mut().push(signal);
     }
 
     /// How it ended, as far as was seen.
@@ -207,6 +214,7 @@ impl<H> State<H> {
             has_input,
             terminal: RefCell::new(left),
             read: Cell::new(0),
+            searched: Cell::new(0),
             plan: plan.clone(),
         });
         self.background.borrow_mut().push(Rc::clone(&process));
@@ -415,7 +423,7 @@ impl<H> State<H> {
         if !self.is_running(process) {
             return false;
         }
-        process.sent.borrow_mut().push(signal);
+        process.expect_end_by(signal);
         // Not reaped, its number is its own.
         signal_process(process.pid, signal);
         true

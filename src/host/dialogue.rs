@@ -139,13 +139,17 @@ pub enum Line {
 fn next_line(process: &Background, is_over: bool) -> Option<Line> {
     let carried = process.carrier.as_ref().map(Carrier::lock);
     let all = carried.as_ref().and_then(|carried| carried.streams.stdout.as_deref()).unwrap_or_default();
-    let rest = &all[process.read.get().min(all.len())..];
-    let (line, length) = match rest.iter().position(|byte| *byte == b'\n') {
+    let start = process.read.get().min(all.len());
+    let (rest, unsearched) = (&all[start..], process.searched.get().clamp(start, all.len()));
+    let end = all[unsearched..].iter().position(|byte| *byte == b'\n');
+    process.searched.set(all.len());
+    let (line, length) = match end.map(|end| unsearched + end - start) {
         Some(end) => (&rest[..end], end + 1),
         None if !is_over => return None,
         None if rest.is_empty() => return Some(Line::End),
         None => (rest, rest.len()),
     };
-    process.read.set(process.read.get() + length);
+    process.read.set(start + length);
+    process.searched.set(start + length);
     Some(Line::Text(line.strip_suffix(b"\r").unwrap_or(line).to_vec()))
 }

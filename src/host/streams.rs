@@ -14,8 +14,8 @@ use super::log::{Log, Part};
 use super::plan::{Plan, Sink, Source};
 use super::running::Unstarted;
 use crate::sys::descriptor::{self, Access, Interest, Which};
-use crate::sys::process::Stream;
-use crate::sys::quiet_write;
+use crate::sys::process::{Group, Stream};
+use crate::sys::{quiet_write, terminal};
 
 /// More than this is not captured: a string holds no more.
 pub const MOST_CAPTURED: usize = 1 << 31;
@@ -107,6 +107,11 @@ struct Prefix {
     is_within: bool,
 }
 
+/// Whether the terminal stops a command of that group which writes to it.
+fn is_stopped(group: Group, which: Which) -> bool {
+    group == Group::Own && terminal::stops_writers(which.own())
+}
+
 impl Streams {
     /// Makes both ends of the streams of a command.
     ///
@@ -129,7 +134,7 @@ impl Streams {
                 Sink::File { path, .. } => {
                     Ok(Stream::Descriptor(open(path, Access::Write).map_err(refused(which.name(), path))?))
                 }
-                Sink::Inherit if is_plain && !log.takes(which) => Ok(Stream::Inherit),
+                Sink::Inherit if is_plain && !log.takes(which) && !is_stopped(plan.group, which) => Ok(Stream::Inherit),
                 _ => {
                     let (ours, theirs) = descriptor::pipe()?;
                     descriptor::set_nonblocking(&ours)?;

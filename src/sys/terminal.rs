@@ -198,6 +198,12 @@ pub fn is_foreground(terminal: BorrowedFd<'_>) -> bool {
     tcgetpgrp(terminal).is_ok_and(|group| group == getpgrp())
 }
 
+/// Whether it is a terminal that stops whoever writes to it from the background. Source: `TOSTOP`, termios(3).
+#[must_use]
+pub fn stops_writers(fd: BorrowedFd<'_>) -> bool {
+    tcgetattr(fd).is_ok_and(|settings| settings.local_flags.contains(LocalFlags::TOSTOP))
+}
+
 /// How many columns the terminal has, if it says so. Source: `TIOCGWINSZ`, ioctl_tty(2).
 #[must_use]
 pub fn width(terminal: BorrowedFd<'_>) -> Option<usize> {

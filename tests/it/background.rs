@@ -160,7 +160,7 @@ fn a_quiet_process_is_heard_if_the_run_fails() {
     code(script).run().expect(0, "").expect_no_error();
     code(&format!("{script} exit(3);")).run().expect(3, "said\n").expect_error("stagesh: output of `echo said`:\n");
     // Also if nobody has waited for it, however the run fails.
-    for (end, status) in [("exit(3)", 3), ("kill(pid(), \"TERM\")", 143), ("throw 1", 1)] {
+    for (end, status) in [("exit(3)", 3), ("exit_now(3)", 3), ("kill(pid(), \"TERM\")", 143), ("throw 1", 1)] {
         for _ in 0..20 {
             let script = format!("let p = start([\"echo\", \"said\"], #{{quiet: true}}); while p.running {{ }} {end};");
             code(&script).run().expect(status, "said\n");
@@ -241,6 +241,19 @@ fn a_signal_goes_to_the_process_alone_and_kill_reaches_a_group() {
     output.expect_code(0);
     assert!(output.out().starts_with("ready\ntold\n"), "{output}");
     assert!(output.out().ends_with("[\"child told\", \"told\"]\nKILL\n"), "{output}");
+}
+
+#[test]
+fn the_end_of_a_process_whose_group_was_signalled_is_no_news() {
+    let script = "let p = start([\"sleep\", \"600\"]); kill(-p.pid, \"TERM\"); while p.running { sleep(0.001); }";
+    code(script).run().expect(0, "").expect_no_error();
+}
+
+#[test]
+fn a_line_is_found_wherever_its_pieces_end() {
+    let script = "let p = start(shell(`for part in a 'b\\n\\n' c 'd\\n'; do printf \"$part\"; sleep 0.02; done; printf '%100000s'; echo x; printf y`), #{stdout: \"capture\"});
+        for n in 0..5 { let line = p.read_line(); let length = line.len(); line.trim(); print(`${length} ${line}`); } print(p.read_line());";
+    code(script).run().expect(0, "2 ab\n0 \n2 cd\n100001 x\n1 y\n\n");
 }
 
 #[test]

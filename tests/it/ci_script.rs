@@ -82,7 +82,7 @@ impl Server {
             // As a post-receive hook is called.
             .env("GIT_DIR", Some("."))
             .arg("--buildroot")
-            .arg(self.path("root"))
+            .arg(self.path("ro[o]t"))
             .arg("HEAD")
             .arg("repo")
     }
@@ -103,8 +103,8 @@ impl Server {
     /// Fails if anything but logs and mails is there, or somebody has the lock.
     #[track_caller]
     fn expect_nothing_left(&self) {
-        assert_eq!((self.list("root/checkouts"), self.list("root/queue")), (Vec::new(), Vec::new()));
-        let lock = self.path("root/deploy.lock");
+        assert_eq!((self.list("ro[o]t/checkouts"), self.list("ro[o]t/queue")), (Vec::new(), Vec::new()));
+        let lock = self.path("ro[o]t/deploy.lock");
         if lock.exists() {
             let free = Command::new("flock").arg("-n").arg(lock).arg("true").status();
             assert!(free.expect("flock is installed").success(), "somebody has the lock");
@@ -125,7 +125,7 @@ fn a_commit_is_built_deployed_and_reported() {
     output.expect_code(0);
     assert_eq!(server.place.read("site"), "TOKEN=hunter-2-hunter\n");
     let commit = server.commit();
-    let log = server.place.read(&format!("root/logs/{commit}.log"));
+    let log = server.place.read(&format!("ro[o]t/logs/{commit}.log"));
     for text in ["built -j 3", "deployed", "TOKEN=***", "is done"] {
         assert!(log.contains(text), "{text:?} is not in the log:\n{log}");
     }
@@ -143,11 +143,11 @@ fn a_commit_is_built_deployed_and_reported() {
 fn actions_and_the_checkout_are_what_was_asked_for() {
     let server = Server::new();
     server.pipeline().arg("--action").arg("checkout").arg("--keep-checkout").run().expect_code(0).expect_not("built");
-    let kept = server.list("root/checkouts");
+    let kept = server.list("ro[o]t/checkouts");
     assert_eq!(kept.len(), 1);
-    let files = server.list(&format!("root/checkouts/{}", kept[0]));
+    let files = server.list(&format!("ro[o]t/checkouts/{}", kept[0]));
     assert_eq!(files, [".git", "Makefile", "secrets.env.gpg"]);
-    std::fs::remove_dir_all(server.path("root/checkouts")).expect("it is ours");
+    std::fs::remove_dir_all(server.path("ro[o]t/checkouts")).expect("it is ours");
     let output = server.pipeline().arg("--action").arg("build").run();
     output.expect_code(0).expect_not("deployed");
     assert!(output.out().contains("built"), "{output}");
@@ -189,7 +189,7 @@ fn a_mail_that_cannot_be_sent_is_kept() {
     let server = Server::new();
     let output = server.pipeline().arg("--mail-to").arg("you@localhost").env("FAIL", Some("msmtp")).run();
     output.expect_code(0).expect_error("the mail is in");
-    let mail = server.place.read(&format!("root/mails/{}.mail", server.commit()));
+    let mail = server.place.read(&format!("ro[o]t/mails/{}.mail", server.commit()));
     assert!(mail.contains("passed") && mail.contains("deployed"), "{mail}");
     server.expect_nothing_left();
 }
@@ -221,8 +221,8 @@ fn builds_that_do_not_deploy_run_at_once() {
 #[test]
 fn a_deployment_waits_for_the_lock_no_longer_than_it_may() {
     let server = Server::new();
-    std::fs::create_dir_all(server.path("root")).expect("it is new");
-    let held = std::fs::File::create(server.path("root/deploy.lock")).expect("it can be made");
+    std::fs::create_dir_all(server.path("ro[o]t")).expect("it is new");
+    let held = std::fs::File::create(server.path("ro[o]t/deploy.lock")).expect("it can be made");
     held.lock().expect("nobody has it");
     let output = server.pipeline().arg("--max-lock-wait").arg("0.1").run();
     output.expect_code(1).expect_error("another deployment had the lock for 0.1 s");
@@ -236,8 +236,8 @@ fn a_deployment_waits_for_the_lock_no_longer_than_it_may() {
 #[test]
 fn a_run_that_does_not_make_room_is_killed_and_cleaned_up_after() {
     let server = Server::new();
-    std::fs::create_dir_all(server.path("root")).expect("it is new");
-    let held = std::fs::File::create(server.path("root/deploy.lock")).expect("it can be made");
+    std::fs::create_dir_all(server.path("ro[o]t")).expect("it is new");
+    let held = std::fs::File::create(server.path("ro[o]t/deploy.lock")).expect("it can be made");
     held.lock().expect("nobody has it");
     let mut older = server.pipeline().start();
     older.wait_for_prefix("built");

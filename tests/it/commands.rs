@@ -57,6 +57,18 @@ fn a_failing_command_raises_with_its_status() {
 }
 
 #[test]
+fn a_text_for_the_shell_is_never_its_options() {
+    let output = code("sh(\"-n\");").stdin("echo from stdin\n").run();
+    output.expect(1, "").expect_error("error: `/bin/sh -euc -- -n sh` exited with 127");
+    for text in ["-x", "--help", "+x", "-c"] {
+        let script = format!(
+            "attempt(shell({text:?}, \"echo $0\"), #{{stdin: \"inherit\", stdout: \"inherit\", stderr: \"null\"}}).code"
+        );
+        code(&format!("print({script});")).stdin("echo from stdin\n").run().expect(0, "127\n");
+    }
+}
+
+#[test]
 fn the_error_of_a_command_has_its_parts() {
     let script = |command: &str| {
         format!(

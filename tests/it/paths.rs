@@ -9,7 +9,9 @@ fn parts_are_joined_and_taken_apart() {
         print([path::name("a/b.c/"), path::stem("a/b.c/"), path::extension("a/b.c/"), path::parent("a/b.c/")]);
         print([path::name("/"), path::stem("/"), path::extension("/"), path::parent("/")]);
         print([path::name("a/.."), path::extension("a/.."), path::parent("a/..")]);
-        print([path::with_extension("a.b", ".c"), path::with_extension("a.b", ""), path::with_extension("a", "c")]);"#;
+        print([path::with_extension("a.b", ".c"), path::with_extension("a.b", ""), path::with_extension("a", "c")]);
+        print([path::with_extension("/srv/..data", "bak"), path::with_extension("a/.b", "c"), path::with_extension("a.b/", "c")]);
+        print([path::parent("//"), path::name("a/b/."), path::parent("a/b/.")]);"#;
     let expected = r#"a/b/c
 /b/c
 a
@@ -17,6 +19,8 @@ a
 ["", "", "", "/"]
 ["..", "", "a"]
 ["a.c", "a", "a.c"]
+["/srv/..bak", "a/.b.c", "a.c"]
+["/", "b", "a"]
 "#;
     code(script).run().expect(0, expected);
 }
@@ -54,6 +58,12 @@ fn what_is_no_path_is_refused() {
         "path::with_extension(\"/\", \"a\");",
         "path::with_extension: expected a path that ends in a name, not `/`",
     );
+    for path in ["..data", "a/...b"] {
+        refuses(
+            &format!("path::with_extension({path:?}, \"\");"),
+            &format!("path::with_extension: expected a path whose name is more than an extension, not `{path}`"),
+        );
+    }
     refuses(
         "path::with_extension(\"a\", \"b/c\");",
         "path::with_extension: expected an extension, not the string \"b/c\"",

@@ -378,6 +378,21 @@ fn a_report_has_the_stages_and_their_handlers() {
     assert_eq!(report, expected, "{report:#}");
 }
 
+#[test]
+fn an_error_is_the_same_sentence_wherever_it_is_told() {
+    for raises in ["nosuch()", "\"x\".foo", "5.call()", "1 / 0", "[1][5]", "eval(\"1 +\")", "let f = |n| n; f.call()"] {
+        let tell = "atexit(|| eprint(`because ${outcome().error}`));";
+        let script = format!("{tell} stage(\"s\", || {{ {tell} scope(|| {{ {tell} {raises} }}) }});");
+        let report = report(&script, 1);
+        let place = Place::new();
+        let run = code(&script).cwd(place.path()).run();
+        let sentence = report["error"].as_str().expect("it failed");
+        assert_eq!(report["stages"][0]["error"], sentence, "{raises}");
+        assert_eq!(run.err().matches(&format!("because {sentence}\n")).count(), 3, "{sentence}\n{run}");
+        run.expect_error(&format!("error: {sentence}\n"));
+    }
+}
+
 fn forget_times(value: &mut Value) {
     match value {
         Value::Object(map) => {

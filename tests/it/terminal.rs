@@ -215,6 +215,15 @@ fn a_command_of_a_handler_is_shielded_from_ctrl_c() {
 }
 
 #[test]
+fn a_terminal_that_stops_writers_in_the_background_stops_no_clean_up() {
+    // Both streams keep their order.
+    let script = "sh(\"stty tostop\"); atexit([\"sh\", \"-c\", \"echo one; echo two >&2; echo three\"]);
+        atexit(run, [\"sh\", \"-c\", \"echo own; test -t 1\"], #{foreground: true}); print(start([\"echo\", \"background\"]).wait().ok);";
+    let (status, screen) = Terminal::code(script).end();
+    assert!(status.success() && screen == "background\ntrue\nown\none\ntwo\nthree\n", "{screen}");
+}
+
+#[test]
 fn a_command_of_a_handler_that_wants_the_terminal_is_killed_and_told_how_to_have_it() {
     let mut terminal =
         Terminal::code("atexit(|| sh(`read line < /dev/tty; echo read $line`)); atexit(|| print(\"begun\"));");
