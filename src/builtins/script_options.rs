@@ -1,6 +1,7 @@
 //! `options`: the command line of a script, parsed as the script says that it is.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 
 use clap::builder::{Resettable, StyledStr, ValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -18,6 +19,10 @@ use crate::host::stop::Stop;
 /// What a program exits with that was called wrongly.
 const USAGE: u8 = 2;
 
+/// Before a negative number, so that clap takes it for a value: `allow_negative_numbers` has `-1e3` for one, but neither
+/// `-.5` nor `-1e-3`. No word of a command line can begin so.
+const MARK: &str = "\0";
+
 /// Registers the room.
 pub fn register(room: &mut Room<'_>) {
     room.add("options", options);
@@ -28,7 +33,7 @@ fn options(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let about = args::text("options", call.engine(), &given[0])?;
     let entries = option_entry::parse(call.engine(), &given[1])?;
     let mut command = command(host, &about, &entries);
-    let values = match command.try_get_matches_from_mut(&host.settings.args) {
+    let values = match command.try_get_matches_from_mut(marked(&host.settings.args)) {
         Ok(matches) => values(host, &entries, &matches),
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
             let help = command.render_help();
@@ -116,7 +121,20 @@ fn argument(host: &Host, entry: &Entry) -> Arg {
             if *is_many { arg.num_args(1..).action(ArgAction::Append) } else { arg }
         }
     };
-    arg.value_parser(ValueParser::os_string()).allow_negative_numbers(matches!(entry.kind, Kind::Int | Kind::Float))
+    arg.value_parser(ValueParser::os_string())
+}
+
+/// The command line with a mark before each negative number. No option has a digit or a dot for its letter.
+fn marked(words: &[OsString]) -> impl Iterator<Item = OsString> {
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    words.iter().enumerate().map(move |(index, word)| match word.as_bytes() {
+        [b'-', b'0'..=b'9' | b'.', ..] if index < end => {
+            let mut marked = OsString::from(MARK);
+            marked.push(word);
+            marked
+        }
+        _ => word.clone(),
+    })
 }
 
 /// What the help says of an entry.
@@ -162,7 +180,7 @@ fn value(host: &Host, entry: &Entry, matches: &ArgMatches) -> Result<Dynamic, St
         };
     }
     let given = matches.get_many::<OsString>(&key).into_iter().flatten();
-    let mut values = given.map(|word| read(entry, word, None)).collect::<Result<Vec<Value>, String>>()?;
+    let mut values = given.map(|word| read_marked(entry, word)).collect::<Result<Vec<Value>, String>>()?;
     if let (true, Some((name, value))) = (values.is_empty(), &variable) {
         values.push(read(entry, value, Some(name))?);
     }
@@ -174,6 +192,15 @@ fn value(host: &Host, entry: &Entry, matches: &ArgMatches) -> Result<Dynamic, St
     } else {
         values.first().map_or(Dynamic::UNIT, Value::to_dynamic)
     })
+}
+
+/// Reads a word of the command line. A negative number is a value only of a number: else it has to follow `--`.
+fn read_marked(entry: &Entry, word: &OsStr) -> Result<Value, String> {
+    match word.as_bytes().strip_prefix(MARK.as_bytes()).map(OsStr::from_bytes) {
+        Some(number) if matches!(entry.kind, Kind::Int | Kind::Float) => read(entry, number, None),
+        Some(number) => Err(no_option(&number.to_string_lossy(), None)),
+        None => read(entry, word, None),
+    }
 }
 
 fn read(entry: &Entry, word: &OsStr, variable: Option<&str>) -> Result<Value, String> {
@@ -211,18 +238,21 @@ fn switch(entry: &Entry, variable: &str, value: &OsStr) -> Result<bool, String> 
     }
 }
 
+fn no_option(name: &str, nearest: Option<&str>) -> String {
+    let tip = nearest.map_or_else(String::new, |nearest| format!(" (did you mean `{nearest}`?)"));
+    format!("there is no option `{name}`{tip}")
+}
+
 /// What clap has found wrong, in a line.
 fn sentence(error: &clap::Error) -> String {
     let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.as_str()),
+        Some(ContextValue::String(text)) => Some(text.trim_start_matches(MARK)),
         _ => None,
     };
     let (argument, value) = (text(ContextKind::InvalidArg), text(ContextKind::InvalidValue));
     match (error.kind(), argument) {
         (ErrorKind::UnknownArgument, Some(name)) if name.starts_with('-') => {
-            let nearest = text(ContextKind::SuggestedArg);
-            let tip = nearest.map_or_else(String::new, |nearest| format!(" (did you mean `{nearest}`?)"));
-            format!("there is no option `{name}`{tip}")
+            no_option(name, text(ContextKind::SuggestedArg))
         }
         (ErrorKind::UnknownArgument, Some(extra)) => format!("{extra:?} is one argument too many"),
         (ErrorKind::TooManyValues, Some(name)) => {

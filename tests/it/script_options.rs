@@ -95,6 +95,33 @@ fn a_value_is_of_its_kind() {
 }
 
 #[test]
+fn a_negative_number_is_a_value_of_what_is_a_number() {
+    for (word, value) in
+        [("-.5", "-0.5"), ("-1e-3", "-0.001"), ("-25E-2", "-0.25"), ("-1e+3", "-1000.0"), ("-1.", "-1.0")]
+    {
+        for (arg, words) in [
+            ("-v, --value V", &["--value", word][..]),
+            ("-v, --value V", &["-v", word]),
+            ("-v, --value V", &[&format!("-v{word}")]),
+            ("[value]", &[word]),
+            ("value", &["--", word]),
+        ] {
+            let entries = format!("[#{{arg: \"{arg}\", kind: \"float\"}}]");
+            parsed(&entries, words).expect(0, &format!("#{{\"value\": {value}}}\n"));
+        }
+    }
+    let several = "[#{arg: \"-v\"}, #{arg: \"--at X...\", kind: \"float\"}, #{arg: \"n...\", kind: \"float\"}]";
+    parsed(several, &["-.5", "-2", "--at", "-1e-1", "-.2", "-v"])
+        .expect(0, "#{\"at\": [-0.1, -0.2], \"n\": [-0.5, -2.0], \"v\": true}\n");
+    parsed("[#{arg: \"name\"}]", &["--", "-.5"]).expect(0, "#{\"name\": \"-.5\"}\n");
+    for word in ["-.5", "-1e-3", "-12"] {
+        refused("[#{arg: \"--name NAME\"}]", &["--name", word], &format!("there is no option `{word}`"));
+        refused("[#{arg: \"n\", kind: \"float\"}]", &["1", word], &format!("there is no option `{word}`"));
+    }
+    refused("[#{arg: \"-n N\", kind: \"int\"}]", &["-n", "-.5"], "`-n N`: expected an integer, not \"-.5\"");
+}
+
+#[test]
 fn a_fallback_stands_for_what_is_missing_and_gives_the_kind() {
     for (entry, value) in [
         ("#{arg: \"--a V\", fallback: \"x\"}", "\"x\""),
