@@ -1,6 +1,8 @@
 //! `options`: the command line of a script, parsed as the script says that it is.
 
 use std::ffi::{OsStr, OsString};
+use std::io::stdin;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
 use clap::builder::{Resettable, StyledStr, ValueParser};
@@ -15,9 +17,14 @@ use super::record::Record;
 use super::{Call, Host, Outcome, Room, args, names, output};
 use crate::host::settings::Origin;
 use crate::host::stop::Stop;
+use crate::sys::descriptor::Which;
+use crate::sys::terminal;
 
 /// What a program exits with that was called wrongly.
 const USAGE: u8 = 2;
+
+/// What clap leaves free around an option, in columns: six before `--jobs <N>`, two behind it.
+const AROUND: usize = 8;
 
 /// Before a negative number, so that clap takes it for a value: `allow_negative_numbers` has `-1e3` for one, but neither
 /// `-.5` nor `-1e-3`. No word of a command line can begin so.
@@ -36,7 +43,7 @@ fn options(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let values = match command.try_get_matches_from_mut(marked(&host.settings.args)) {
         Ok(matches) => values(host, &entries, &matches),
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
-            let help = command.render_help();
+            let help = page(command);
             let help = if host.settings.colors.stdout { help.ansi().to_string() } else { help.to_string() };
             output::print(host, help.trim_end())?;
             return exit(host, 0);
@@ -51,6 +58,18 @@ fn options(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
             exit(host, USAGE)
         }
     }
+}
+
+/// The help. Clap puts what it says below the options where it does not fit beside them, but not where that would begin
+/// past the edge of the terminal: there a word would be a line.
+fn page(command: Command) -> StyledStr {
+    let stdin = stdin();
+    // Where clap looks for one, so that both know the same width.
+    let places = [Which::Stdout.own(), Which::Stderr.own(), stdin.as_fd()];
+    let is_past = places.into_iter().find_map(terminal::width).is_some_and(|width| {
+        command.get_arguments().any(|argument| argument.to_string().chars().count() + AROUND > width)
+    });
+    command.next_line_help(is_past).render_help()
 }
 
 fn exit(host: &Host, code: u8) -> Outcome {

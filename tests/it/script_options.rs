@@ -246,16 +246,38 @@ fn help_has_a_letter_unless_the_script_uses_it() {
     refuses("options(\"\", [#{arg: \"--help\"}]);", "options: `--help`: `--help` is that of the help already");
 }
 
+/// The help on a terminal of so many columns.
+fn help_on(columns: usize, entry: &str) -> String {
+    let place = Place::new();
+    let path = place.write("x.rhai", format!("options(\"\", [{entry}]);"));
+    let shell = format!(
+        "stty rows 25 cols {columns}; '{}' --color never '{}' --help",
+        crate::harness::stagesh(),
+        path.display()
+    );
+    let (status, screen) = Terminal::of(pty_process::blocking::Command::new("sh").args(["-c", &shell])).end();
+    assert!(status.success(), "{screen}");
+    screen.replace('\r', "")
+}
+
 #[test]
 fn help_is_as_wide_as_the_terminal() {
-    let place = Place::new();
     let text = "one two three four five six seven eight nine ten";
-    let path = place.write("x.rhai", format!("options(\"\", [#{{arg: \"--a V\", help: \"{text}\"}}]);"));
-    let shell =
-        format!("stty rows 25 cols 40; '{}' --color never '{}' --help", crate::harness::stagesh(), path.display());
-    let (status, screen) = Terminal::of(pty_process::blocking::Command::new("sh").args(["-c", &shell])).end();
-    assert!(status.success() && screen.lines().all(|line| line.len() <= 40), "{screen}");
+    let screen = help_on(40, &format!("#{{arg: \"--a V\", help: \"{text}\"}}"));
+    assert!(screen.lines().all(|line| line.len() <= 40), "{screen}");
+    assert!(screen.contains("      --a <V>  one two three four five"), "{screen}");
     assert!(screen.contains("ten"), "{screen}");
+}
+
+#[test]
+fn help_goes_below_an_option_that_leaves_it_no_room() {
+    let text = "one two three four five six";
+    for (columns, option) in [(30, "--quite-long WHATEVER"), (40, "-q, --quiet-please-very-long-name-indeed WHATEVER")]
+    {
+        let screen = help_on(columns, &format!("#{{arg: \"{option}\", help: \"{text}\"}}"));
+        assert!(screen.contains(" <WHATEVER>\n          one two three four"), "{screen}");
+        assert!(screen.contains("  -h, --help\n          Print help"), "{screen}");
+    }
 }
 
 #[test]
