@@ -14,6 +14,7 @@ use super::error::stopped;
 use super::option_entry::{self, Entry, HELP};
 use super::option_form::{Form, Kind, Value};
 use super::record::Record;
+use super::spelling::harmless;
 use super::{Call, Host, Outcome, Room, args, names, output};
 use crate::host::settings::Origin;
 use crate::host::stop::Stop;
@@ -259,7 +260,7 @@ fn switch(entry: &Entry, variable: &str, value: &OsStr) -> Result<bool, String> 
 
 fn no_option(name: &str, nearest: Option<&str>) -> String {
     let tip = nearest.map_or_else(String::new, |nearest| format!(" (did you mean `{nearest}`?)"));
-    format!("there is no option `{name}`{tip}")
+    format!("there is no option `{}`{tip}", harmless(name))
 }
 
 /// What clap has found wrong, in a line.

@@ -189,6 +189,10 @@ fn a_bad_command_line_gets_a_line_and_the_usage_and_status_2() {
     refused(entries, &["1"], "`--region <R>`, `<two>` are missing");
     refused(entries, &["1", "2", "three\n", "--region", "x"], "\"three\\n\" is one argument too many");
     refused("[]", &["-1"], "there is no option `-1`");
+    refused("[]", &["--x\x1b[31mred"], "there is no option `--x\\u{1b}[31mred`");
+    refused("[]", &["--don't"], "there is no option `--don't`");
+    refused("[]", &["-\x1b"], "there is no option `-\\u{1b}`");
+    refused("[#{arg: \"name\"}]", &["-5\x1b"], "there is no option `-5\\u{1b}`");
     refused("[#{arg: \"--path P\", kind: \"path\"}]", &["--path="], "`--path P`: expected a path, not \"\"");
 }
 
