@@ -1,19 +1,27 @@
-//! Copying files and trees, with their modes, times, and links.
+//! Copying files and trees, with their owners, modes, times, and links.
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, FileTimes, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Seek};
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{
+    DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown, lchown, symlink,
+};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, SFlag, mknod};
 
-use super::replace::{MODE, directory_of, follow, replace};
+use super::replace::{MODE, directory_of, follow, replace_by};
 
 /// After so many bytes of a file it is asked whether to go on.
 const PIECE: u64 = 32 << 20;
+
+/// The bits of a mode that have a program run with the rights of its owner and group. Source: inode(7).
+const SET_ID: u32 = 0o6000;
+
+/// A user and a group.
+type Owner = (u32, u32);
 
 /// Why a copy failed, and of what.
 #[derive(Debug)]
@@ -27,7 +35,7 @@ pub struct Failure {
 }
 
 /// Makes `to` a copy of `from`: what a link leads to, a file, or a directory with all that is in it, where links stay
-/// links. A directory that exists takes in what it has not, and keeps its mode.
+/// links. A directory that exists takes in what it has not, and keeps its owner and mode.
 ///
 /// # Arguments
 ///
@@ -55,7 +63,7 @@ pub fn copy(from: &Path, to: &Path, goes_on: &dyn Fn() -> bool) -> Result<(), Fa
     };
     let failed = |error| Failure { from: from.into(), to: to.into(), error };
     let (source, found, target) = whole().map_err(failed)?;
-    let mut copying = Copying { goes_on, links: HashMap::new() };
+    let mut copying = Copying::new(goes_on);
     // What is told of is what was asked for, not what it leads to.
     let source = if found.is_dir() { from.to_path_buf() } else { source };
     copying.copy(&source, &target, found.file_type())
@@ -65,9 +73,15 @@ struct Copying<'a> {
     goes_on: &'a dyn Fn() -> bool,
     /// The first copy of what has several names.
     links: HashMap<(u64, u64), PathBuf>,
+    /// Whom new entries of this directory belong to, once there is one: to us, in our group or that of the directory.
+    owner: Option<Owner>,
 }
 
-impl Copying<'_> {
+impl<'a> Copying<'a> {
+    fn new(goes_on: &'a dyn Fn() -> bool) -> Self {
+        Copying { goes_on, links: HashMap::new(), owner: None }
+    }
+
     fn copy(&mut self, from: &Path, to: &Path, kind: fs::FileType) -> Result<(), Failure> {
         if kind.is_dir() {
             return self.directory(from, to);
@@ -79,9 +93,9 @@ impl Copying<'_> {
         if kind.is_file() {
             self.file(from, to)
         } else if kind.is_symlink() {
-            fs::read_link(from).and_then(|target| anew(to, || symlink(&target, to)))
+            self.link(from, to)
         } else {
-            special(from, to, kind)
+            self.special(from, to, kind)
         }
         .map_err(failed)
     }
@@ -95,17 +109,19 @@ impl Copying<'_> {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && to.is_dir() => false,
             Err(error) => return Err(failed(error)),
         };
+        let above = self.owner.take();
         for entry in fs::read_dir(from).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let kind = entry.file_type().map_err(failed)?;
             self.copy(&entry.path(), &to.join(entry.file_name()), kind)?;
         }
+        self.owner = above;
         if !is_new {
             return Ok(());
         }
         let finish = |copy: File| {
-            copy.set_times(times_of(&found)?)?;
-            copy.set_permissions(Permissions::from_mode(found.mode() & MODE))
+            let has = self.owner_of_new(&found, || copy.metadata())?;
+            finish(&copy, &found, has)
         };
         File::open(to).and_then(finish).map_err(failed)
     }
@@ -121,13 +137,12 @@ impl Copying<'_> {
             self.links.insert(name, to.into());
         }
         let mode = found.mode() & MODE;
-        let finish = |copy: &File| -> io::Result<()> {
-            copy.set_permissions(Permissions::from_mode(mode))?;
-            copy.set_times(times_of(&found)?)
-        };
         match OpenOptions::new().write(true).create_new(true).mode(mode & 0o600).open(to) {
             Ok(copy) => {
-                let result = self.content(&source, &copy).and_then(|()| finish(&copy));
+                let result = self.content(&source, &copy).and_then(|()| {
+                    let has = self.owner_of_new(&found, || copy.metadata())?;
+                    finish(&copy, &found, has)
+                });
                 if result.is_err() {
                     let _ = fs::remove_file(to);
                 }
@@ -139,7 +154,10 @@ impl Copying<'_> {
                     fs::remove_file(to)?;
                     return self.file(from, to);
                 }
-                let is_done = replace(to, Some(mode), |copy| self.content(&source, copy).and_then(|()| finish(copy)))?;
+                let is_done = replace_by(to, Some(mode), |copy, _| {
+                    self.content(&source, copy)?;
+                    finish(copy, &found, owner_of(&copy.metadata()?))
+                })?;
                 if is_done {
                     return Ok(());
                 }
@@ -149,6 +167,42 @@ impl Copying<'_> {
                 self.content(&source, &copy)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    fn link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        let found = from.symlink_metadata()?;
+        let target = fs::read_link(from)?;
+        anew(to, || symlink(&target, to))?;
+        let has = self.owner_of_new(&found, || to.symlink_metadata())?;
+        own(&found, has, |uid, gid| lchown(to, uid, gid));
+        Ok(())
+    }
+
+    fn special(&mut self, from: &Path, to: &Path, kind: fs::FileType) -> io::Result<()> {
+        let found = from.symlink_metadata()?;
+        let what = if kind.is_fifo() {
+            SFlag::S_IFIFO
+        } else if kind.is_socket() {
+            SFlag::S_IFSOCK
+        } else if kind.is_char_device() {
+            SFlag::S_IFCHR
+        } else {
+            SFlag::S_IFBLK
+        };
+        // Nobody else's until it has its owner.
+        let first = Mode::from_bits_truncate((found.mode() & 0o600) as nix::libc::mode_t);
+        anew(to, || Ok(mknod(to, what, first, found.rdev())?))?;
+        let has = self.owner_of_new(&found, || to.symlink_metadata())?;
+        let mode = own(&found, has, |uid, gid| lchown(to, uid, gid));
+        fs::set_permissions(to, Permissions::from_mode(mode))
+    }
+
+    /// Whom a new entry belongs to. One that is to have the rights of its owner is looked at itself.
+    fn owner_of_new(&mut self, found: &Metadata, look: impl FnOnce() -> io::Result<Metadata>) -> io::Result<Owner> {
+        match self.owner {
+            Some(owner) if found.mode() & SET_ID == 0 => Ok(owner),
+            _ => Ok(*self.owner.insert(owner_of(&look()?))),
         }
     }
 
@@ -174,20 +228,31 @@ fn anew(to: &Path, make: impl Fn() -> io::Result<()>) -> io::Result<()> {
     }
 }
 
-fn special(from: &Path, to: &Path, kind: fs::FileType) -> io::Result<()> {
-    let found = from.symlink_metadata()?;
-    let what = if kind.is_fifo() {
-        SFlag::S_IFIFO
-    } else if kind.is_socket() {
-        SFlag::S_IFSOCK
-    } else if kind.is_char_device() {
-        SFlag::S_IFCHR
-    } else {
-        SFlag::S_IFBLK
-    };
-    let mode = Mode::from_bits_truncate((found.mode() & MODE) as nix::libc::mode_t);
-    anew(to, || Ok(mknod(to, what, mode, found.rdev())?))?;
-    fs::set_permissions(to, Permissions::from_mode(found.mode() & MODE))
+/// Gives a copy the owner and group that were found, as far as we may. The mode is for later: chown(2) takes from it.
+///
+/// # Returns
+///
+/// The mode that the copy may have. One that is still ours must not run with our rights.
+fn own(found: &Metadata, has: Owner, give: impl Fn(Option<u32>, Option<u32>) -> io::Result<()>) -> u32 {
+    let mode = found.mode() & MODE;
+    let (uid, gid) = owner_of(found);
+    if has == (uid, gid) || give(Some(uid), Some(gid)).is_ok() {
+        return mode;
+    }
+    // Only root gives a file to another user, but everybody to a group of their own.
+    let _ = give(None, Some(gid));
+    mode & !SET_ID
+}
+
+fn owner_of(found: &Metadata) -> Owner {
+    (found.uid(), found.gid())
+}
+
+/// Gives a copy what it has beside its content.
+fn finish(copy: &File, found: &Metadata, has: Owner) -> io::Result<()> {
+    let mode = own(found, has, |uid, gid| fchown(copy, uid, gid));
+    copy.set_permissions(Permissions::from_mode(mode))?;
+    copy.set_times(times_of(found)?)
 }
 
 fn times_of(found: &Metadata) -> io::Result<FileTimes> {
@@ -208,11 +273,32 @@ pub fn rename(from: &Path, to: &Path, goes_on: &dyn Fn() -> bool) -> Result<(), 
     let place = tempfile::Builder::new().prefix(".stagesh-").tempdir_in(directory_of(to)).map_err(failed)?;
     let copy = place.path().join(to.file_name().unwrap_or(to.as_os_str()));
     let kind = from.symlink_metadata().map_err(failed)?.file_type();
-    Copying { goes_on, links: HashMap::new() }.copy(from, &copy, kind)?;
+    Copying::new(goes_on).copy(from, &copy, kind)?;
     fs::rename(&copy, to).map_err(failed)?;
     super::remove::remove_all(from, goes_on).map_err(|failure| Failure {
         from: failure.path,
         to: to.into(),
         error: failure.error,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_given_away_has_the_rights_of_no_owner() {
+        let place = tempfile::tempdir().expect("there is room");
+        let path = place.path().join("tool");
+        fs::write(&path, "").expect("there is room");
+        fs::set_permissions(&path, Permissions::from_mode(0o6751)).expect("it is ours");
+        let found = path.metadata().expect("it is there");
+        let (uid, gid) = owner_of(&found);
+        let refused = |_, _| Err(Errno::EPERM.into());
+        assert_eq!(own(&found, (uid, gid), refused), 0o6751);
+        for has in [(uid + 1, gid), (uid, gid + 1)] {
+            assert_eq!(own(&found, has, refused), 0o751);
+            assert_eq!(own(&found, has, |_, _| Ok(())), 0o6751);
+        }
+    }
 }

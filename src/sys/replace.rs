@@ -82,6 +82,22 @@ pub fn look(path: &Path) -> io::Result<Option<Metadata>> {
 ///
 /// As open(2), write(2), rename(2).
 pub fn replace(path: &Path, mode: Option<u32>, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<bool> {
+    replace_by(path, mode, |new, wanted| {
+        fill(new)?;
+        wanted.map_or(Ok(()), |wanted| new.set_permissions(Permissions::from_mode(wanted)))
+    })
+}
+
+/// As [`replace`], but `fill` also sets the permissions, and is told those that are wanted.
+///
+/// # Errors
+///
+/// As [`replace`].
+pub fn replace_by(
+    path: &Path,
+    mode: Option<u32>,
+    fill: impl FnOnce(&mut File, Option<u32>) -> io::Result<()>,
+) -> io::Result<bool> {
     let target = follow(path)?;
     let known = look(&target)?;
     if known.as_ref().is_some_and(|known| !known.is_file()) {
@@ -106,10 +122,7 @@ pub fn replace(path: &Path, mode: Option<u32>, fill: impl FnOnce(&mut File) -> i
             return Ok(false);
         }
     }
-    fill(new.as_file_mut())?;
-    if let Some(wanted) = wanted {
-        new.as_file().set_permissions(Permissions::from_mode(wanted))?;
-    }
+    fill(new.as_file_mut(), wanted)?;
     if known.is_some() {
         new.as_file().sync_data()?;
     }

@@ -4,14 +4,14 @@ use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, lchown, symlink};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
-use nix::unistd::{getuid, mkfifo};
+use nix::unistd::{getgroups, getuid, mkfifo};
 
 use crate::harness::{Output, Place, code, refuses, stagesh};
 
@@ -58,7 +58,7 @@ fn a_file_that_is_replaced_keeps_its_mode_and_its_owner() {
     let path = place.write("a", "old");
     fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("it is ours");
     let owner = if getuid().is_root() { 1 } else { getuid().as_raw() };
-    std::os::unix::fs::chown(&path, Some(owner), None).expect("it is ours");
+    chown(&path, Some(owner), None).expect("it is ours");
     run_in(&place, r#"fs::umask(0o077); fs::write("a", "new");"#).expect(0, "");
     let found = fs::metadata(&path).expect("it is there");
     assert_eq!((found.mode() & 0o7777, found.uid(), place.read("a").as_str()), (0o640, owner, "new"));
@@ -278,6 +278,93 @@ fn a_copy_of_a_tree_has_its_modes_times_and_links() {
     }
 }
 
+/// Another owner and group than new files get, as far as we may give a file away: else a group that we are in.
+fn others() -> (u32, u32) {
+    if getuid().is_root() {
+        return (65_534, 65_533);
+    }
+    let groups = getgroups().expect("we have groups");
+    (getuid().as_raw(), groups.last().expect("we are in one").as_raw())
+}
+
+#[test]
+fn a_copy_and_a_move_keep_owner_and_group_and_then_set_user_id() {
+    let place = Place::new();
+    let (uid, gid) = others();
+    let at = |name: &str| place.path().join(name);
+    for name in ["a/plain", "a/sub/tool", "b/plain"] {
+        place.write(name, "text");
+    }
+    make_fifo(&place, "a/pipe");
+    symlink("plain", at("a/link")).expect("it can be made");
+    let kept = [("plain", 0o640), ("sub/tool", 0o6755), ("pipe", 0o600), ("sub", 0o2750)];
+    for (name, mode) in kept {
+        chown(at("a").join(name), Some(uid), Some(gid)).expect("it is ours");
+        fs::set_permissions(at("a").join(name), Permissions::from_mode(mode)).expect("it is ours");
+    }
+    lchown(at("a/link"), Some(uid), Some(gid)).expect("it is ours");
+    let check = |copy: &Path| {
+        for (name, wanted) in kept {
+            let found = fs::symlink_metadata(copy.join(name)).expect("it is there");
+            assert_eq!((found.uid(), found.gid()), (uid, gid), "{name}");
+            assert_eq!(format!("{:o}", found.mode() & 0o7777), format!("{wanted:o}"), "{name}");
+        }
+        let link = fs::symlink_metadata(copy.join("link")).expect("it is there");
+        assert_eq!((link.uid(), link.gid()), (uid, gid));
+    };
+    // One of them replaces what is there.
+    run_in(&place, r#"fs::copy("a", "b");"#).expect(0, "");
+    check(&at("b"));
+    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
+        return eprintln!("skipped: there is no second file system");
+    };
+    let to = other.path().join("b");
+    run_in(&place, &format!("fs::rename(\"b\", {to:?});")).expect(0, "");
+    check(&to);
+}
+
+#[test]
+fn a_copy_in_a_directory_that_gives_its_group_keeps_its_own() {
+    let place = Place::new();
+    let at = |name: &str| place.path().join(name);
+    let group = |name: &str| fs::metadata(at(name)).expect("it is there").gid();
+    place.write("a/x", "");
+    place.write("a/y", "");
+    place.write("into/z", "");
+    chown(at("into"), None, Some(others().1)).expect("it is ours");
+    fs::set_permissions(at("into"), Permissions::from_mode(0o2755)).expect("it is ours");
+    run_in(&place, r#"fs::copy("a", "into/a"); fs::copy("a", "into");"#).expect(0, "");
+    for name in ["into/a", "into/a/x", "into/a/y", "into/x", "into/y"] {
+        assert_eq!(group(name), group("a"), "{name}");
+    }
+}
+
+#[test]
+fn a_copy_that_cannot_keep_its_owner_is_not_set_user_id() {
+    let place = Place::new();
+    // An ordinary user cannot make such a file, but finds one.
+    let is_theirs =
+        |path: &Path| File::open(path).and_then(|file| file.metadata()).is_ok_and(|it| it.mode() & 0o6000 != 0);
+    let theirs = if getuid().is_root() {
+        let path = place.write("theirs", "");
+        fs::set_permissions(&path, Permissions::from_mode(0o6755)).expect("it is ours");
+        Some(path)
+    } else {
+        ["/usr/bin/su", "/usr/bin/passwd", "/usr/bin/mount"]
+            .map(Into::into)
+            .into_iter()
+            .find(|path: &PathBuf| is_theirs(path))
+    };
+    let Some(theirs) = theirs else { return eprintln!("skipped: no program here is set-user-id") };
+    assert!(is_theirs(&theirs));
+    let script = format!("fs::write(\"mine\", \"\"); fs::copy({theirs:?}, \"ours\"); fs::copy({theirs:?}, \"mine\");");
+    let output = without_rights(&place, &script);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for name in ["ours", "mine"] {
+        assert_eq!(mode(place.path().join(name)), mode(&theirs) & 0o777, "{name}");
+    }
+}
+
 #[test]
 fn a_copy_takes_the_place_of_what_is_there_and_leaves_the_rest() {
     let place = Place::new();
@@ -350,10 +437,9 @@ fn remove_all_tells_of_what_it_cannot_find_out() {
     place.write("closed/in/x", "");
     place.write("file", "");
     symlink("loop", place.path().join("loop")).expect("it can be made");
-    let long = "d".repeat(300);
-    let script = r#"fs::remove_all("file/x"); for p in ["loop/x", args()[0] + "/x", "closed/in/x"] { try { fs::remove_all(p); } catch (e) { print(e.reason); } }"#;
+    let script = r#"fs::remove_all("file/x"); for p in ["loop/x", "LONG/x", "closed/in/x"] { try { fs::remove_all(p); } catch (e) { print(e.reason); } }"#;
     fs::set_permissions(place.path().join("closed"), Permissions::from_mode(0o0)).expect("it is ours");
-    let output = as_nobody(&place).args(["-e", script, &long]).output().expect("it starts");
+    let output = without_rights(&place, &script.replace("LONG", &"d".repeat(300)));
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
         "too many levels of symbolic links\nfile name too long\npermission denied\n"
@@ -448,6 +534,17 @@ fn in_namespace(place: &Place, script: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// What a script does that may not do what root may: root runs it as nobody.
+fn without_rights(place: &Place, script: &str) -> std::process::Output {
+    fs::set_permissions(place.path(), Permissions::from_mode(0o777)).expect("it is ours");
+    fs::copy(stagesh(), place.path().join("stagesh")).expect("there is room");
+    let mut command = if getuid().is_root() { Command::new("setpriv") } else { Command::new("env") };
+    if getuid().is_root() {
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    }
+    command.arg("./stagesh").args(["-e", script]).current_dir(place.path()).output().expect("it starts")
+}
+
 #[test]
 fn a_file_that_memory_has_no_room_for_is_an_error_and_costs_no_handler() {
     let place = Place::new();
@@ -460,18 +557,6 @@ fn a_file_that_memory_has_no_room_for_is_an_error_and_costs_no_handler() {
     output.expect(1, "cleaned\n").expect_error("error: fs::read_bytes: cannot read `sparse`: out of memory");
 }
 
-/// The binary in that place, as somebody who may not do anything: root may.
-fn as_nobody(place: &Place) -> Command {
-    fs::set_permissions(place.path(), Permissions::from_mode(0o777)).expect("it is ours");
-    fs::copy(stagesh(), place.path().join("stagesh")).expect("there is room");
-    let mut command = if getuid().is_root() { Command::new("setpriv") } else { Command::new("env") };
-    if getuid().is_root() {
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-    }
-    command.arg("./stagesh").current_dir(place.path());
-    command
-}
-
 #[test]
 fn what_nobody_may_do_is_told_and_what_is_ones_own_is_removed() {
     let place = Place::new();
@@ -481,7 +566,7 @@ fn what_nobody_may_do_is_told_and_what_is_ones_own_is_removed() {
             { try { f.call(); print("?"); } catch (e) { print(e.message); } }
         fs::chmod("t", 0o755); fs::write("t/y", "old"); fs::chmod("t", 0o555); fs::write("t/y", "new"); print(fs::read("t/y"));
         fs::remove_all("t"); fs::remove_all("c"); print(fs::exists("t") || fs::exists("c")); print(fs::read("others/x"));"#;
-    let output = as_nobody(&place).args(["-e", script]).output().expect("it starts");
+    let output = without_rights(&place, script);
     let expected = "fs::copy: cannot copy `t/a` to `c/a`: permission denied
 fs::glob: cannot list `t/a`: permission denied
 fs::list: cannot list `t/a`: permission denied
