@@ -13,7 +13,7 @@ use crate::host::exit_stack::EntryId;
 use crate::host::frames::HandlerInfo;
 use crate::host::outcome::{Blemish, Outcome as Ending};
 use crate::host::stages::HandlerEnd;
-use crate::host::stop::Stop;
+use crate::host::stop::{Phase, Stop};
 use crate::sys::memory;
 
 /// Calls what is pending and not older than `mark`, newest first, `level` calls deep; what is registered
@@ -33,7 +33,7 @@ fn run_entry(host: &Host, caller: &mut Caller<'_>, entry: Entry, ending: &Rc<End
     if !settle(host, &entry, stop) {
         settle_result(host, &entry, &result);
     }
-    if entry.is_function() {
+    if entry.is_function() && host.phase() == Phase::Unwinding {
         // Dropping a chain of closures recurses, and may be deeper than the stack: the process ends soon.
         std::mem::forget(entry);
     }

@@ -164,6 +164,17 @@ impl<H> State<H> {
         self.frames.borrow().last().and_then(|frame| frame.handler.as_ref()?.info.outcome.clone())
     }
 
+    /// Why the run ends, where that is decided: its handlers run, or the script is stopped below the one that does.
+    #[must_use]
+    pub fn outcome_of_run(&self) -> Option<Outcome> {
+        let frames = self.frames.borrow();
+        let handler = frames.get(1).and_then(|frame| frame.handler.as_ref());
+        match self.phase.get() {
+            Phase::Running => frames.first()?.stop.map(Outcome::of_stop),
+            Phase::Unwinding | Phase::Done => handler?.info.outcome.as_deref().cloned(),
+        }
+    }
+
     /// Notes something that a status of 0 must tell of.
     pub fn blemish(&self, blemish: Blemish) {
         self.blemishes.borrow_mut().push(blemish);

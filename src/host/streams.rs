@@ -189,9 +189,10 @@ impl Streams {
         if plan.quiet && sink.is_passed_on() {
             self.held.get_or_insert_with(Held::new);
         }
-        let prefix = plan.name.as_ref().filter(|_| sink.is_passed_on());
+        let name = plan.name.as_deref().map(|name| self.log.masked(name));
+        let prefix = name.as_ref().filter(|_| sink.is_passed_on());
         let prefix = prefix.map(|name| Prefix { text: format!("{name} | "), rest: Vec::new(), is_within: false });
-        let (pipe, part) = (Arc::new(pipe), Part::of(plan.name.as_deref()));
+        let (pipe, part) = (Arc::new(pipe), Part::of(name.as_deref()));
         self.readers.push(Reader { which, pipe, is_passed_on: sink.is_passed_on(), prefix, part });
         self.buffer.resize(PIECE, 0);
     }

@@ -1,4 +1,4 @@
-//! Copying files and trees, with their owners, modes, times, and links.
+//! Copying files and trees, with their owners, modes, times, links, and holes.
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, FileTimes, Metadata, OpenOptions, Permissions};
@@ -11,11 +11,15 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, SFlag, mknod};
+use rustix::fs::{SeekFrom, seek};
 
 use super::replace::{MODE, directory_of, follow, replace_by};
 
 /// After so many bytes of a file it is asked whether to go on.
 const PIECE: u64 = 32 << 20;
+
+/// The bytes of a block, as they are counted of a file. Source: inode(7).
+const BLOCK: u64 = 512;
 
 /// The bits of a mode that have a program run with the rights of its owner and group. Source: inode(7).
 const SET_ID: u32 = 0o6000;
@@ -139,7 +143,7 @@ impl<'a> Copying<'a> {
         let mode = found.mode() & MODE;
         match OpenOptions::new().write(true).create_new(true).mode(mode & 0o600).open(to) {
             Ok(copy) => {
-                let result = self.content(&source, &copy).and_then(|()| {
+                let result = self.content(&source, &copy, &found).and_then(|()| {
                     let has = self.owner_of_new(&found, || copy.metadata())?;
                     finish(&copy, &found, has)
                 });
@@ -155,7 +159,7 @@ impl<'a> Copying<'a> {
                     return self.file(from, to);
                 }
                 let is_done = replace_by(to, Some(mode), |copy, _| {
-                    self.content(&source, copy)?;
+                    self.content(&source, copy, &found)?;
                     finish(copy, &found, owner_of(&copy.metadata()?))
                 })?;
                 if is_done {
@@ -164,7 +168,12 @@ impl<'a> Copying<'a> {
                 // The attempt may have read it.
                 (&source).rewind()?;
                 let copy = OpenOptions::new().write(true).truncate(true).open(to)?;
-                self.content(&source, &copy)
+                // A device cannot have holes.
+                if copy.metadata()?.is_file() {
+                    self.content(&source, &copy, &found)
+                } else {
+                    self.bytes(&source, &copy, u64::MAX)
+                }
             }
             Err(error) => Err(error),
         }
@@ -206,14 +215,55 @@ impl<'a> Copying<'a> {
         }
     }
 
-    fn content(&self, from: &File, mut to: &File) -> io::Result<()> {
-        // By copy_file_range(2) where the system has it.
-        while io::copy(&mut from.take(PIECE), &mut to)? == PIECE {
+    /// Copies what is in a file. Where it has holes the copy has them, and must be empty and a regular file.
+    fn content(&self, from: &File, to: &File, found: &Metadata) -> io::Result<()> {
+        if !has_holes(from, found)? {
+            return self.bytes(from, to, u64::MAX);
+        }
+        let mut end = 0;
+        loop {
+            let begin = match seek(from, SeekFrom::Data(end)) {
+                Ok(begin) => begin,
+                // There is nothing but a hole.
+                Err(rustix::io::Errno::NXIO) => return to.set_len(found.size().max(end)),
+                Err(error) => return Err(error.into()),
+            };
+            end = seek(from, SeekFrom::Hole(begin))?;
+            seek(from, SeekFrom::Start(begin))?;
+            seek(to, SeekFrom::Start(begin))?;
+            self.bytes(from, to, end - begin)?;
             if !(self.goes_on)() {
                 return Err(io::ErrorKind::Interrupted.into());
             }
         }
-        Ok(())
+    }
+
+    /// Copies so many bytes, or as many as there are.
+    fn bytes(&self, from: &File, mut to: &File, mut most: u64) -> io::Result<()> {
+        loop {
+            let piece = PIECE.min(most);
+            // By copy_file_range(2) where the system has it.
+            if io::copy(&mut from.take(piece), &mut to)? < piece || piece == most {
+                return Ok(());
+            }
+            most -= piece;
+            if !(self.goes_on)() {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+        }
+    }
+}
+
+/// Whether there are stretches of a file that take no room. It stays at its beginning.
+fn has_holes(file: &File, found: &Metadata) -> io::Result<bool> {
+    if found.blocks() * BLOCK >= found.size() {
+        return Ok(false);
+    }
+    // What is compressed has fewer blocks, too.
+    match seek(file, SeekFrom::Hole(0)) {
+        Ok(hole) => seek(file, SeekFrom::Start(0)).map(|_| hole < found.size()).map_err(Into::into),
+        // The file system knows of none (EINVAL).
+        Err(_) => Ok(false),
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, lchown, symlink};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -275,6 +275,36 @@ fn a_copy_of_a_tree_has_its_modes_times_and_links() {
     assert!(fs::metadata(at("b/pipe")).expect("it is there").file_type().is_fifo());
     for name in ["b/sub/tool", "b/closed"] {
         assert_eq!(fs::metadata(at(name)).and_then(|found| found.modified()).expect("it is there"), old, "{name}");
+    }
+}
+
+#[test]
+fn holes_of_a_file_stay_holes_in_its_copy() {
+    let place = Place::new();
+    let at = |name: &str| place.path().join(name);
+    let size = (40 << 20) + 5;
+    // Where there is something: the rest is holes, at the beginning, at the end, and between.
+    let all: [(&str, &[u64]); 4] =
+        [("none", &[]), ("first", &[0]), ("last", &[size - 1]), ("some", &[9 << 20, 30 << 20])];
+    for (name, places) in all {
+        let file = File::create(at(name)).expect("there is room");
+        file.set_len(size).expect("there is room");
+        places.iter().for_each(|place| file.write_all_at(b"x", *place).expect("there is room"));
+    }
+    let is_sparse = |name: &str| fs::metadata(at(name)).expect("it is there").blocks() < 1000;
+    if !is_sparse("some") {
+        return eprintln!("skipped: this file system has no holes");
+    }
+    place.write("old", "what was there");
+    let mut script = String::from("fs::copy(\"some\", \"old\");");
+    for (name, _) in all {
+        script += &format!("fs::copy(\"{name}\", \"{name}2\");");
+    }
+    run_in(&place, &script).expect(0, "");
+    for (name, copy) in [("none", "none2"), ("first", "first2"), ("last", "last2"), ("some", "some2"), ("some", "old")]
+    {
+        let read = |name| fs::read(at(name)).expect("it is there");
+        assert!(is_sparse(copy) && read(copy) == read(name), "{copy}");
     }
 }
 

@@ -422,6 +422,17 @@ fn an_error_has_its_true_text_for_the_script() {
 }
 
 #[test]
+fn the_name_of_a_command_is_masked_before_each_of_its_lines() {
+    let place = Place::new();
+    let script = "log::to(\"log\"); log::mask(\"hunter2\");
+        for f in [run, attempt, |c, o| start(c, o).wait()] { f.call([\"echo\", \"said\"], #{name: \"job hunter2\", stdout: \"tee\"}); }";
+    let output = code(script).cwd(place.path()).run();
+    output.expect(0, &"job *** | said\n".repeat(3)).expect_no_error();
+    assert_eq!(place.read("log").matches("job *** | said\n").count(), 3, "{}", place.read("log"));
+    assert!(!place.read("log").contains("hunter2"));
+}
+
+#[test]
 fn what_is_masked_is_gone_before_a_report_writes_it_in_its_own_way() {
     for secret in ["tok\tsecret", "tok\rsecret", "tok\u{1}secret"] {
         for raises in [

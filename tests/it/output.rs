@@ -90,6 +90,26 @@ fn exit_now_flushes_and_runs_no_handler() {
 }
 
 #[test]
+fn exit_now_in_a_handler_repaints_no_failure() {
+    let status = |script: &str, status: i32| {
+        code(&format!("atexit(print, \"never\"); {script}")).run().expect(status, "");
+    };
+    status("atexit(exit_now); exit(7);", 7);
+    status("atexit(exit_now, 3); exit(7);", 7);
+    status("atexit(exit_now, 3);", 3);
+    status("atexit(exit_now); throw 1;", 1);
+    status("atexit(exit_now); kill(pid(), \"TERM\");", 143);
+    status("atexit(exit_now); atexit(|| throw 1);", 1);
+    status("atexit(exit_now); atexit(|| scope(|| throw 1)); exit(5);", 5);
+    status("scope(|| { atexit(exit_now); atexit(|| kill(pid(), \"TERM\")); });", 143);
+    let place = Place::new();
+    let run = code("atexit(exit_now); throw \"why\";").options(&["--report", "report"]).cwd(place.path());
+    run.run().expect(1, "").expect_error("error: why\n");
+    let report: serde_json::Value = serde_json::from_str(&place.read("report")).expect("it is JSON");
+    assert_eq!((&report["outcome"], &report["error"]), (&"failed".into(), &"why".into()));
+}
+
+#[test]
 fn a_reader_of_stdout_that_goes_away_is_the_signal_pipe() {
     for stdout in [dead, dead_pipe] {
         let script = "atexit(|| eprint(\"cleaned\")); loop { print(\"line\"); }";

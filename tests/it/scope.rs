@@ -64,6 +64,14 @@ fn a_signal_in_the_clean_up_of_a_scope_waits_until_it_is_done() {
 }
 
 #[test]
+fn what_the_handlers_of_a_scope_hold_is_free_when_they_are_done() {
+    let script = "fn peak() { parse_int(capture(shell(`grep VmHWM /proc/$1/status | tr -dc 0-9`, pid()))) }
+        fn hold(text) { } fn turn() { scope(|| { let text = \"\"; text.pad(100000, 'x'); atexit(|| text.len()); atexit(hold, text); }); }
+        for n in 0..100 { turn(); } let before = peak(); for n in 0..300 { turn(); } print(peak() - before < 10000);";
+    code(script).run().expect(0, "true\n");
+}
+
+#[test]
 fn a_failing_handler_of_a_scope_is_reported_and_counts_for_the_final_status() {
     let output = code("scope(|| { atexit(print, 1); atexit(|| throw \"bad\"); }); print(\"after\");").run();
     output.expect(1, "1\nafter\n").expect_error("error: bad\n").expect_error("in the exit handler `closure`");
