@@ -9,6 +9,7 @@ use std::rc::Rc;
 use rhai::{AST, Expr, FnAccess, Position};
 
 use super::failure::{self, Failure, Frame};
+use super::rename::Role;
 use super::run::{Interpreter, Loaded};
 use super::source::{SourceText, Sources};
 use super::syntax::{self, CallSite, Import, Spot, Use, Visitor};
@@ -213,7 +214,7 @@ impl Program<'_> {
         }
         let mut frames = frames.to_vec();
         frames.insert(0, Frame::import(importer, position));
-        match self.interpreter.parse(&source) {
+        match self.interpreter.parse(&source, Role::Module(1)) {
             Ok(tree) => self.read(&source.name, &tree, &frames),
             Err(failure) => {
                 self.findings.push(Finding { level: Level::Error, failure: Failure { frames, ..failure } });

@@ -2,7 +2,8 @@
 
 use rhai::{AST, EvalAltResult, ParseError, ParseErrorType, Position, ScriptFuncDef};
 
-use super::source::Sources;
+use super::rename::{Role, uncounted};
+use super::source::{Sources, UNCLOSED_COMMENT, unclosed_comment};
 use super::{hint, places, syntax};
 use crate::builtins::error::{count_sentence, thrown_message};
 use crate::builtins::{Describe, names};
@@ -137,7 +138,7 @@ fn innermost<'e>(
                 } else if let Some(home) = context.sources.home(name) {
                     source = home.to_string();
                 } else if !inside.is_empty() {
-                    source.clone_from(inside);
+                    source = context.sources.text_of_function(name, inside);
                 }
                 error = inner;
             }
@@ -301,12 +302,20 @@ fn plain_type(name: &str) -> &str {
     }
 }
 
-/// The definition of a function that no script may define: its name and where.
-#[must_use]
-pub fn sacred_definition(ast: &AST, text: &str) -> Option<(&'static str, Position)> {
-    ast.shared_lib().iter_script_fn_info().find_map(|(_, _, name, _, def)| {
+/// Where a text that could be parsed is refused all the same, and why.
+pub(super) fn refusal(tree: &AST, text: &str, role: Role) -> Option<(Position, String)> {
+    if let Some(position) = unclosed_comment(text) {
+        return Some((position, UNCLOSED_COMMENT.into()));
+    }
+    sacred_definition(tree, text).or_else(|| uncounted(tree, text, role))
+}
+
+/// The definition of a function that no script may define.
+fn sacred_definition(tree: &AST, text: &str) -> Option<(Position, String)> {
+    tree.shared_lib().iter_script_fn_info().find_map(|(_, _, name, _, def)| {
         let name = names::SACRED.into_iter().find(|sacred| *sacred == name)?;
-        Some((name, definition_of(def, text)))
+        let why = format!("a script cannot define `{name}`: it would hide the one that the clean-up depends on");
+        Some((definition_of(def, text), why))
     })
 }
 
@@ -325,10 +334,4 @@ pub(super) fn definition_of(def: &ScriptFuncDef, text: &str) -> Position {
         Some((Ok(line), Ok(column))) => Position::new(line, column),
         _ => body,
     }
-}
-
-/// The sentence about it.
-#[must_use]
-pub fn sacred_message(name: &str) -> String {
-    format!("a script cannot define `{name}`: it would hide the one that the clean-up depends on")
 }

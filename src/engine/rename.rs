@@ -83,7 +83,7 @@ pub(super) fn as_meant(
         return with_start(engine, AST::clone(parsed), role, source);
     }
     let parse = |closures| {
-        let renames = renames(parsed, role, closures, earlier);
+        let renames = find(parsed, role, closures, earlier).renames;
         lexical.with_renames(renames, || engine.compile(&*source.text))
     };
     let mut tree = parse(Closures::Distinct)?;
@@ -136,13 +136,29 @@ fn closures(tree: &AST) -> impl Iterator<Item = &str> {
     tree.iter_functions().map(|f| f.name).filter(|name| names::is_closure(name))
 }
 
-/// The names of a parsed text that are to be read in another form.
-fn renames(parsed: &AST, role: Role, closures: Closures, earlier: &Functions) -> Renames {
+/// A name that has to be read in another form and stands where it cannot be told from others: where, and why the text is
+/// refused.
+pub(super) fn uncounted(parsed: &AST, text: &str, role: Role) -> Option<(Position, String)> {
+    if text.len() < LAST_LINE {
+        return None;
+    }
+    let (position, name) = find(parsed, role, Closures::Distinct, &Functions::default()).uncounted?;
+    let why = format!(
+        "`{name}` stands behind line or column {}, where the engine tells no two places apart, and would mean \
+         something else: break the line, or move it to another file",
+        LAST_LINE - 1
+    );
+    Some((position, why))
+}
+
+/// Finds the names of a parsed text that are to be read in another form.
+fn find<'a>(parsed: &AST, role: Role, closures: Closures, earlier: &'a Functions) -> Finder<'a> {
     let number = match role {
         Role::Script | Role::Line => 0,
         Role::Module(number) => number,
     };
-    let mut finder = Finder { renames: Renames::default(), functions: Functions::default(), earlier, number, closures };
+    let (renames, functions) = (Renames::default(), Functions::default());
+    let mut finder = Finder { renames, uncounted: None, functions, earlier, number, closures };
     for function in parsed.iter_functions() {
         finder.functions.add_hiding(function.name, function.params.len());
     }
@@ -159,7 +175,7 @@ fn renames(parsed: &AST, role: Role, closures: Closures, earlier: &Functions) ->
         }
     }
     syntax::walk(parsed, &mut finder);
-    finder.renames
+    finder
 }
 
 /// Whether a text imports another.
@@ -177,6 +193,8 @@ fn imports(parsed: &AST) -> bool {
 
 struct Finder<'a> {
     renames: Renames,
+    /// The first that stands where it cannot be told from others.
+    uncounted: Option<(Position, String)>,
     functions: Functions,
     earlier: &'a Functions,
     number: usize,
@@ -188,6 +206,7 @@ impl Finder<'_> {
         // From there on all places are one.
         let is_last = |number: Option<usize>| number.is_none_or(|number| number >= LAST_LINE);
         if is_last(position.line()) || is_last(position.position()) {
+            self.uncounted.get_or_insert_with(|| (position, from.to_string()));
             return;
         }
         self.renames.places.insert(position, (from.to_string(), to));

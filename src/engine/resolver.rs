@@ -9,7 +9,7 @@ use rhai::{Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Po
 
 use super::evaluator::{self, Evaluator};
 use super::rename::{Functions, Role, as_meant};
-use super::source::{SourceError, SourceText, Sources, UNCLOSED_COMMENT, unclosed_comment};
+use super::source::{SourceError, SourceText, Sources};
 use super::{failure, places};
 use crate::builtins::{Host, names, unwind};
 
@@ -63,17 +63,13 @@ impl Resolver {
             |error: Box<EvalAltResult>| Box::new(EvalAltResult::ErrorInModule(source.name.clone(), error, place()));
         let mut parsed = engine.compile(&*source.text).map_err(|error| in_module(error.into()))?;
         parsed.set_source(source.name.clone());
-        if let Some(line) = unclosed_comment(&source.text) {
-            return Err(in_module(EvalAltResult::ErrorRuntime(UNCLOSED_COMMENT.into(), line).into()));
-        }
-        if let Some((name, line)) = failure::sacred_definition(&parsed, &source.text) {
-            let error = EvalAltResult::ErrorRuntime(failure::sacred_message(name).into(), line);
-            return Err(in_module(error.into()));
+        let (lexical, role) = (self.host.lexical(), Role::Module(self.count.get() + 1));
+        if let Some((position, why)) = failure::refusal(&parsed, &source.text, role) {
+            return Err(in_module(EvalAltResult::ErrorRuntime(why.into(), position).into()));
         }
         let parsed = Rc::new(parsed);
         self.sources.add_tree(&source.name, &parsed);
         self.count.set(self.count.get() + 1);
-        let (lexical, role) = (self.host.lexical(), Role::Module(self.count.get()));
         let tree = as_meant(engine, lexical, &self.sources, &source, &parsed, role, &Functions::default())
             .map_err(|error| in_module(error.into()))?;
         self.loading.borrow_mut().push(file.clone());

@@ -5,9 +5,10 @@ use std::rc::Rc;
 use rhai::{AST, Dynamic, Engine};
 
 use super::evaluator::Evaluator;
-use super::failure::{Failure, sacred_definition, sacred_message};
+use super::failure::{self, Failure};
+use super::rename::Role;
 use super::resolver::Resolver;
-use super::source::{SourceText, Sources, UNCLOSED_COMMENT, unclosed_comment};
+use super::source::{SourceText, Sources};
 use super::{library, limits};
 use crate::builtins::vocabulary::Vocabulary;
 use crate::builtins::{self, Host, unwind};
@@ -82,20 +83,17 @@ impl Interpreter {
     ///
     /// Why it cannot start.
     pub fn load(&self, source: &SourceText) -> Result<Loaded, Failure> {
-        let ast = self.parse(source)?;
+        let ast = self.parse(source, Role::Script)?;
         Ok(Loaded { source: source.clone(), ast })
     }
 
-    pub(super) fn parse(&self, source: &SourceText) -> Result<Rc<AST>, Failure> {
+    pub(super) fn parse(&self, source: &SourceText, role: Role) -> Result<Rc<AST>, Failure> {
         self.sources.add(source);
         let mut ast =
             self.engine.compile(&*source.text).map_err(|error| Failure::from_parse_error(&error, &source.name))?;
         ast.set_source(source.name.clone());
-        if let Some(position) = unclosed_comment(&source.text) {
-            return Err(Failure::at(&source.name, position, UNCLOSED_COMMENT));
-        }
-        if let Some((name, position)) = sacred_definition(&ast, &source.text) {
-            return Err(Failure::at(&source.name, position, sacred_message(name)));
+        if let Some((position, why)) = failure::refusal(&ast, &source.text, role) {
+            return Err(Failure::at(&source.name, position, why));
         }
         let ast = Rc::new(ast);
         self.sources.add_tree(&source.name, &ast);

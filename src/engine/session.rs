@@ -164,7 +164,7 @@ impl<'a> Session<'a> {
 
     fn parse(&self, source: &SourceText) -> Result<Rc<AST>, Failure> {
         let places = results(&source.text);
-        self.interpreter.host().lexical().with_results(places, || self.interpreter.parse(source))
+        self.interpreter.host().lexical().with_results(places, || self.interpreter.parse(source, Role::Script))
     }
 
     fn evaluate(&mut self, source: &SourceText, ast: &Rc<AST>) -> Result<Dynamic, Box<EvalAltResult>> {

@@ -173,6 +173,22 @@ impl Sources {
         self.trees.borrow().values().any(|tree| tree.iter_functions().any(|function| function.name == name))
     }
 
+    /// The text that has a function where the engine says that it is in `said`: of one of a module within a module the VM
+    /// names the outer. What several texts have is left as it is said.
+    #[must_use]
+    pub fn text_of_function(&self, function: &str, said: &str) -> String {
+        let trees = self.trees.borrow();
+        let has_it = |tree: &AST| tree.iter_functions().any(|known| known.name == function);
+        if trees.get(said).is_some_and(|tree| has_it(tree)) {
+            return said.into();
+        }
+        let mut having = trees.iter().filter(|(_, tree)| has_it(tree)).map(|(name, _)| name);
+        match (having.next(), having.next()) {
+            (Some(only), None) => only.clone(),
+            _ => said.into(),
+        }
+    }
+
     /// Where the run began: what has no file imports relative to it.
     #[must_use]
     pub fn start(&self) -> &Path {

@@ -143,6 +143,26 @@ fn the_place_of_an_error_is_the_same() {
 }
 
 #[test]
+fn the_file_of_an_error_in_a_module_within_a_module_is_the_same() {
+    let place = Place::new();
+    place.write("m/c.rhai", "// one\n// two\nimport \"d\" as d; fn other() { d::one() }");
+    place.write("m/d.rhai", "fn thrower() { throw \"oh\" }\nfn two() { one() }\nfn one() { run([\"false\"]); }");
+    for (call, lines) in [
+        ("c::d::thrower()", "error: oh\n --> m/d.rhai:1:16\n"),
+        ("c::d::two()", "--> m/d.rhai:3:12\n"),
+        ("c::d::two()", "   in `one`, called from m/d.rhai:2:12\n   in `two`, called from main.rhai:1:"),
+        ("c::other()", "   in `one`, called from m/c.rhai:3:34\n   in `other`, called from main.rhai:1:"),
+        ("atexit(|| c::d::thrower())", "error: oh\n --> m/d.rhai:1:16\n"),
+    ] {
+        place.write("main.rhai", format!("import \"m/c\" as c; {call};"));
+        for engine in ["vm", "ast"] {
+            let run = Run::new().options(&["--engine", engine]).arg("main.rhai").cwd(place.path()).run();
+            run.expect(1, "").expect_error(lines);
+        }
+    }
+}
+
+#[test]
 fn of_what_is_caught_the_column_may_differ() {
     let place = Place::new();
     place.write("script.rhai", "let a = [1]; try { a[0] /= 0; } catch (e) { print(e.position); }");

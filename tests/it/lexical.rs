@@ -154,11 +154,35 @@ fn a_function_may_have_the_name_of_the_type_of_a_method() {
 #[test]
 fn a_line_that_is_longer_than_the_engine_counts_means_what_it_says() {
     let script = format!(
-        "/*{}*/ let fs = []; for n in 0..3 {{ fs.push(|| n); }} try {{ throw 5 }} catch (n) {{ print(n); }} \
+        "let fs = []; for n in 0..3 {{ fs.push(|| n); }} /*{}*/ for n in 7..8 {{ print(n); }} try {{ throw 5 }} catch (n) {{ print(n); }} \
          fn n(x) {{ #{{n: x}} }} print(n(1));",
         "x".repeat(70_000)
     );
-    prints(&[("main.rhai", &script)], "5\n#{\"n\": 1}\n");
+    prints(&[("main.rhai", &script)], "7\n5\n#{\"n\": 1}\n");
+}
+
+#[test]
+fn what_the_engine_could_not_tell_from_others_is_refused() {
+    let refused = |files: &[(&str, String)], status: i32, name: &str, place: &str| {
+        let room = Place::new();
+        files.iter().for_each(|(file, text)| drop(room.write(file, text)));
+        let why =
+            format!("error: `{name}` stands behind line or column 65534, where the engine tells no two places apart");
+        let main = file(room.path().join("main.rhai")).cwd(room.path());
+        main.run().expect(status, "").expect_error(&why).expect_error(place);
+        let check = file(room.path().join("main.rhai")).options(&["--check"]).cwd(room.path()).run();
+        check.expect_code(2).expect_error(&why);
+    };
+    let turns = "for n in [1, 2] { atexit(|| print(n)); }";
+    let wide = format!("let wide = \"{}\"; {turns}", "x".repeat(70_000));
+    refused(&[("main.rhai", wide)], 2, "n", "main.rhai:1:65535 or later");
+    let long = |text: &str| format!("{}{text}", "\n".repeat(65_534));
+    refused(&[("main.rhai", long(turns))], 2, "n", "main.rhai:65535");
+    let files = [("main.rhai", "import \"m\" as m;".into()), ("m.rhai", long("fn f() { } fn g() { atexit(f); }"))];
+    refused(&files, 1, "f", "m.rhai:65535");
+    // A line before, and where one text's names are all that there are, it means what it says.
+    prints(&[("main.rhai", &long(turns)[1..])], "2\n1\n");
+    prints(&[("main.rhai", &long("fn f() { print(1); } atexit(f);"))], "1\n");
 }
 
 #[test]
