@@ -1,4 +1,4 @@
-//! Copying files and trees, with their owners, modes, times, links, and holes.
+//! Copying files and trees, with their modes, times, links, and holes; moving them also with their owners.
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, FileTimes, Metadata, OpenOptions, Permissions};
@@ -67,7 +67,7 @@ pub fn copy(from: &Path, to: &Path, goes_on: &dyn Fn() -> bool) -> Result<(), Fa
     };
     let failed = |error| Failure { from: from.into(), to: to.into(), error };
     let (source, found, target) = whole().map_err(failed)?;
-    let mut copying = Copying::new(goes_on);
+    let mut copying = Copying::new(goes_on, false);
     // What is told of is what was asked for, not what it leads to.
     let source = if found.is_dir() { from.to_path_buf() } else { source };
     copying.copy(&source, &target, found.file_type())
@@ -75,6 +75,8 @@ pub fn copy(from: &Path, to: &Path, goes_on: &dyn Fn() -> bool) -> Result<(), Fa
 
 struct Copying<'a> {
     goes_on: &'a dyn Fn() -> bool,
+    /// Whether a copy belongs to whom the original belongs to, as far as we may give it away.
+    keeps_owner: bool,
     /// The first copy of what has several names.
     links: HashMap<(u64, u64), PathBuf>,
     /// Whom new entries of this directory belong to, once there is one: to us, in our group or that of the directory.
@@ -82,8 +84,8 @@ struct Copying<'a> {
 }
 
 impl<'a> Copying<'a> {
-    fn new(goes_on: &'a dyn Fn() -> bool) -> Self {
-        Copying { goes_on, links: HashMap::new(), owner: None }
+    fn new(goes_on: &'a dyn Fn() -> bool, keeps_owner: bool) -> Self {
+        Copying { goes_on, keeps_owner, links: HashMap::new(), owner: None }
     }
 
     fn copy(&mut self, from: &Path, to: &Path, kind: fs::FileType) -> Result<(), Failure> {
@@ -123,11 +125,7 @@ impl<'a> Copying<'a> {
         if !is_new {
             return Ok(());
         }
-        let finish = |copy: File| {
-            let has = self.owner_of_new(&found, || copy.metadata())?;
-            finish(&copy, &found, has)
-        };
-        File::open(to).and_then(finish).map_err(failed)
+        File::open(to).and_then(|copy| self.finish(&copy, &found)).map_err(failed)
     }
 
     fn file(&mut self, from: &Path, to: &Path) -> io::Result<()> {
@@ -143,10 +141,7 @@ impl<'a> Copying<'a> {
         let mode = found.mode() & MODE;
         match OpenOptions::new().write(true).create_new(true).mode(mode & 0o600).open(to) {
             Ok(copy) => {
-                let result = self.content(&source, &copy, &found).and_then(|()| {
-                    let has = self.owner_of_new(&found, || copy.metadata())?;
-                    finish(&copy, &found, has)
-                });
+                let result = self.content(&source, &copy, &found).and_then(|()| self.finish(&copy, &found));
                 if result.is_err() {
                     let _ = fs::remove_file(to);
                 }
@@ -160,7 +155,7 @@ impl<'a> Copying<'a> {
                 }
                 let is_done = replace_by(to, Some(mode), |copy, _| {
                     self.content(&source, copy, &found)?;
-                    finish(copy, &found, owner_of(&copy.metadata()?))
+                    self.finish(copy, &found)
                 })?;
                 if is_done {
                     return Ok(());
@@ -183,9 +178,7 @@ impl<'a> Copying<'a> {
         let found = from.symlink_metadata()?;
         let target = fs::read_link(from)?;
         anew(to, || symlink(&target, to))?;
-        let has = self.owner_of_new(&found, || to.symlink_metadata())?;
-        own(&found, has, |uid, gid| lchown(to, uid, gid));
-        Ok(())
+        self.own(&found, || to.symlink_metadata(), |uid, gid| lchown(to, uid, gid)).map(drop)
     }
 
     fn special(&mut self, from: &Path, to: &Path, kind: fs::FileType) -> io::Result<()> {
@@ -202,17 +195,48 @@ impl<'a> Copying<'a> {
         // Nobody else's until it has its owner.
         let first = Mode::from_bits_truncate((found.mode() & 0o600) as nix::libc::mode_t);
         anew(to, || Ok(mknod(to, what, first, found.rdev())?))?;
-        let has = self.owner_of_new(&found, || to.symlink_metadata())?;
-        let mode = own(&found, has, |uid, gid| lchown(to, uid, gid));
+        let mode = self.own(&found, || to.symlink_metadata(), |uid, gid| lchown(to, uid, gid))?;
         fs::set_permissions(to, Permissions::from_mode(mode))
     }
 
-    /// Whom a new entry belongs to. One that is to have the rights of its owner is looked at itself.
-    fn owner_of_new(&mut self, found: &Metadata, look: impl FnOnce() -> io::Result<Metadata>) -> io::Result<Owner> {
-        match self.owner {
-            Some(owner) if found.mode() & SET_ID == 0 => Ok(owner),
-            _ => Ok(*self.owner.insert(owner_of(&look()?))),
+    /// Gives a copy what it has beside its content.
+    fn finish(&mut self, copy: &File, found: &Metadata) -> io::Result<()> {
+        let mode = self.own(found, || copy.metadata(), |uid, gid| fchown(copy, uid, gid))?;
+        copy.set_permissions(Permissions::from_mode(mode))?;
+        copy.set_times(times_of(found)?)
+    }
+
+    /// Gives a copy the owner and group that were found, where they are kept, as far as we may. The mode is for later:
+    /// chown(2) takes from it.
+    ///
+    /// # Returns
+    ///
+    /// The mode that the copy may have: nobody's program becomes one that runs with the rights of another.
+    fn own(
+        &mut self,
+        found: &Metadata,
+        look: impl FnOnce() -> io::Result<Metadata>,
+        give: impl Fn(Option<u32>, Option<u32>) -> io::Result<()>,
+    ) -> io::Result<u32> {
+        let mode = found.mode() & MODE;
+        // In a directory new entries get its group by that bit: nothing runs with it.
+        let lends_rights = mode & SET_ID != 0 && !found.is_dir();
+        if !self.keeps_owner && !lends_rights {
+            return Ok(mode);
         }
+        let has = match self.owner {
+            Some(owner) if !lends_rights => owner,
+            _ => *self.owner.insert(owner_of(&look()?)),
+        };
+        let (uid, gid) = owner_of(found);
+        if has == (uid, gid) || self.keeps_owner && give(Some(uid), Some(gid)).is_ok() {
+            return Ok(mode);
+        }
+        if self.keeps_owner {
+            // Only root gives a file to another user, but everybody to a group of their own.
+            let _ = give(None, Some(gid));
+        }
+        Ok(if lends_rights { mode & !SET_ID } else { mode })
     }
 
     /// Copies what is in a file. Where it has holes the copy has them, and must be empty and a regular file.
@@ -278,31 +302,8 @@ fn anew(to: &Path, make: impl Fn() -> io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Gives a copy the owner and group that were found, as far as we may. The mode is for later: chown(2) takes from it.
-///
-/// # Returns
-///
-/// The mode that the copy may have. One that is still ours must not run with our rights.
-fn own(found: &Metadata, has: Owner, give: impl Fn(Option<u32>, Option<u32>) -> io::Result<()>) -> u32 {
-    let mode = found.mode() & MODE;
-    let (uid, gid) = owner_of(found);
-    if has == (uid, gid) || give(Some(uid), Some(gid)).is_ok() {
-        return mode;
-    }
-    // Only root gives a file to another user, but everybody to a group of their own.
-    let _ = give(None, Some(gid));
-    mode & !SET_ID
-}
-
 fn owner_of(found: &Metadata) -> Owner {
     (found.uid(), found.gid())
-}
-
-/// Gives a copy what it has beside its content.
-fn finish(copy: &File, found: &Metadata, has: Owner) -> io::Result<()> {
-    let mode = own(found, has, |uid, gid| fchown(copy, uid, gid));
-    copy.set_permissions(Permissions::from_mode(mode))?;
-    copy.set_times(times_of(found)?)
 }
 
 fn times_of(found: &Metadata) -> io::Result<FileTimes> {
@@ -323,7 +324,7 @@ pub fn rename(from: &Path, to: &Path, goes_on: &dyn Fn() -> bool) -> Result<(), 
     let place = tempfile::Builder::new().prefix(".stagesh-").tempdir_in(directory_of(to)).map_err(failed)?;
     let copy = place.path().join(to.file_name().unwrap_or(to.as_os_str()));
     let kind = from.symlink_metadata().map_err(failed)?.file_type();
-    Copying::new(goes_on).copy(from, &copy, kind)?;
+    Copying::new(goes_on, true).copy(from, &copy, kind)?;
     fs::rename(&copy, to).map_err(failed)?;
     super::remove::remove_all(from, goes_on).map_err(|failure| Failure {
         from: failure.path,
@@ -343,12 +344,19 @@ mod tests {
         fs::write(&path, "").expect("there is room");
         fs::set_permissions(&path, Permissions::from_mode(0o6751)).expect("it is ours");
         let found = path.metadata().expect("it is there");
-        let (uid, gid) = owner_of(&found);
         let refused = |_, _| Err(Errno::EPERM.into());
-        assert_eq!(own(&found, (uid, gid), refused), 0o6751);
-        for has in [(uid + 1, gid), (uid, gid + 1)] {
-            assert_eq!(own(&found, has, refused), 0o751);
-            assert_eq!(own(&found, has, |_, _| Ok(())), 0o6751);
+        for (keeps_owner, when_given) in [(true, 0o6751), (false, 0o751)] {
+            let mut copying = Copying::new(&|| true, keeps_owner);
+            let mut mode = |found: &Metadata, look: &Metadata, is_given: bool| {
+                let give = |uid, gid| if is_given { Ok(()) } else { refused(uid, gid) };
+                copying.own(found, || Ok(look.clone()), give).expect("it is looked at")
+            };
+            assert_eq!(mode(&found, &found, false), 0o6751);
+            // It belongs to root, or where that is who we are, to a group of the system.
+            let other = Path::new("/proc/1/stat").metadata().expect("there is an init");
+            if owner_of(&other) != owner_of(&found) {
+                assert_eq!((mode(&found, &other, false), mode(&found, &other, true)), (0o751, when_given));
+            }
         }
     }
 }

@@ -4,28 +4,27 @@ use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, PermissionsExt, chown, lchown, symlink};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
-use nix::unistd::{getgroups, getuid, mkfifo};
+use nix::unistd::{getuid, mkfifo};
 
 use crate::harness::{Output, Place, code, refuses, stagesh};
 
 /// Runs a script in a place.
-fn run_in(place: &Place, script: &str) -> Output {
+pub(crate) fn run_in(place: &Place, script: &str) -> Output {
     code(script).cwd(place.path()).run()
 }
 
 /// The permissions of a file.
-fn mode(path: impl AsRef<Path>) -> u32 {
+pub(crate) fn mode(path: impl AsRef<Path>) -> u32 {
     fs::symlink_metadata(path).expect("it exists").mode() & 0o7777
 }
 
-fn make_fifo(place: &Place, name: &str) {
+pub(crate) fn make_fifo(place: &Place, name: &str) {
     mkfifo(&place.path().join(name), Mode::from_bits_truncate(0o600)).expect("it can be made");
 }
 
@@ -249,204 +248,6 @@ fn a_pattern_finds_what_a_shell_would_find() {
 }
 
 #[test]
-fn a_copy_of_a_tree_has_its_modes_times_and_links() {
-    let place = Place::new();
-    place.write("a/sub/tool", "#!/bin/sh\n");
-    place.write("a/closed/x", "x");
-    let at = |name: &str| place.path().join(name);
-    fs::set_permissions(at("a/sub/tool"), Permissions::from_mode(0o4751)).expect("it is ours");
-    symlink("sub/tool", at("a/link")).expect("it can be made");
-    symlink("nowhere", at("a/dangling")).expect("it can be made");
-    fs::hard_link(at("a/sub/tool"), at("a/second")).expect("it can be made");
-    make_fifo(&place, "a/pipe");
-    let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    let set = |name: &str| File::open(at(name)).and_then(|file| file.set_modified(old)).expect("it is ours");
-    set("a/sub/tool");
-    set("a/closed");
-    fs::set_permissions(at("a/closed"), Permissions::from_mode(0o555)).expect("it is ours");
-    run_in(&place, r#"fs::umask(0o077); fs::copy("a", "b"); print(fs::read("b/closed/x"));"#).expect(0, "x\n");
-    assert_eq!((mode(at("b/sub/tool")), mode(at("b/closed")), mode(at("b"))), (0o4751, 0o555, mode(at("a"))));
-    assert_eq!(fs::read_link(at("b/link")).expect("a link"), Path::new("sub/tool"));
-    assert_eq!(fs::read_link(at("b/dangling")).expect("a link"), Path::new("nowhere"));
-    assert_eq!(
-        fs::metadata(at("b/second")).expect("it is there").ino(),
-        fs::metadata(at("b/sub/tool")).expect("it").ino()
-    );
-    assert!(fs::metadata(at("b/pipe")).expect("it is there").file_type().is_fifo());
-    for name in ["b/sub/tool", "b/closed"] {
-        assert_eq!(fs::metadata(at(name)).and_then(|found| found.modified()).expect("it is there"), old, "{name}");
-    }
-}
-
-#[test]
-fn holes_of_a_file_stay_holes_in_its_copy() {
-    let place = Place::new();
-    let at = |name: &str| place.path().join(name);
-    let size = (40 << 20) + 5;
-    // Where there is something: the rest is holes, at the beginning, at the end, and between.
-    let all: [(&str, &[u64]); 4] =
-        [("none", &[]), ("first", &[0]), ("last", &[size - 1]), ("some", &[9 << 20, 30 << 20])];
-    for (name, places) in all {
-        let file = File::create(at(name)).expect("there is room");
-        file.set_len(size).expect("there is room");
-        places.iter().for_each(|place| file.write_all_at(b"x", *place).expect("there is room"));
-    }
-    let is_sparse = |name: &str| fs::metadata(at(name)).expect("it is there").blocks() < 1000;
-    if !is_sparse("some") {
-        return eprintln!("skipped: this file system has no holes");
-    }
-    place.write("old", "what was there");
-    let mut script = String::from("fs::copy(\"some\", \"old\");");
-    for (name, _) in all {
-        script += &format!("fs::copy(\"{name}\", \"{name}2\");");
-    }
-    run_in(&place, &script).expect(0, "");
-    for (name, copy) in [("none", "none2"), ("first", "first2"), ("last", "last2"), ("some", "some2"), ("some", "old")]
-    {
-        let read = |name| fs::read(at(name)).expect("it is there");
-        assert!(is_sparse(copy) && read(copy) == read(name), "{copy}");
-    }
-}
-
-/// Another owner and group than new files get, as far as we may give a file away: else a group that we are in.
-fn others() -> (u32, u32) {
-    if getuid().is_root() {
-        return (65_534, 65_533);
-    }
-    let groups = getgroups().expect("we have groups");
-    (getuid().as_raw(), groups.last().expect("we are in one").as_raw())
-}
-
-#[test]
-fn a_copy_and_a_move_keep_owner_and_group_and_then_set_user_id() {
-    let place = Place::new();
-    let (uid, gid) = others();
-    let at = |name: &str| place.path().join(name);
-    for name in ["a/plain", "a/sub/tool", "b/plain"] {
-        place.write(name, "text");
-    }
-    make_fifo(&place, "a/pipe");
-    symlink("plain", at("a/link")).expect("it can be made");
-    let kept = [("plain", 0o640), ("sub/tool", 0o6755), ("pipe", 0o600), ("sub", 0o2750)];
-    for (name, mode) in kept {
-        chown(at("a").join(name), Some(uid), Some(gid)).expect("it is ours");
-        fs::set_permissions(at("a").join(name), Permissions::from_mode(mode)).expect("it is ours");
-    }
-    lchown(at("a/link"), Some(uid), Some(gid)).expect("it is ours");
-    let check = |copy: &Path| {
-        for (name, wanted) in kept {
-            let found = fs::symlink_metadata(copy.join(name)).expect("it is there");
-            assert_eq!((found.uid(), found.gid()), (uid, gid), "{name}");
-            assert_eq!(format!("{:o}", found.mode() & 0o7777), format!("{wanted:o}"), "{name}");
-        }
-        let link = fs::symlink_metadata(copy.join("link")).expect("it is there");
-        assert_eq!((link.uid(), link.gid()), (uid, gid));
-    };
-    // One of them replaces what is there.
-    run_in(&place, r#"fs::copy("a", "b");"#).expect(0, "");
-    check(&at("b"));
-    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
-        return eprintln!("skipped: there is no second file system");
-    };
-    let to = other.path().join("b");
-    run_in(&place, &format!("fs::rename(\"b\", {to:?});")).expect(0, "");
-    check(&to);
-}
-
-#[test]
-fn a_copy_in_a_directory_that_gives_its_group_keeps_its_own() {
-    let place = Place::new();
-    let at = |name: &str| place.path().join(name);
-    let group = |name: &str| fs::metadata(at(name)).expect("it is there").gid();
-    place.write("a/x", "");
-    place.write("a/y", "");
-    place.write("into/z", "");
-    chown(at("into"), None, Some(others().1)).expect("it is ours");
-    fs::set_permissions(at("into"), Permissions::from_mode(0o2755)).expect("it is ours");
-    run_in(&place, r#"fs::copy("a", "into/a"); fs::copy("a", "into");"#).expect(0, "");
-    for name in ["into/a", "into/a/x", "into/a/y", "into/x", "into/y"] {
-        assert_eq!(group(name), group("a"), "{name}");
-    }
-}
-
-#[test]
-fn a_copy_that_cannot_keep_its_owner_is_not_set_user_id() {
-    let place = Place::new();
-    // An ordinary user cannot make such a file, but finds one.
-    let is_theirs =
-        |path: &Path| File::open(path).and_then(|file| file.metadata()).is_ok_and(|it| it.mode() & 0o6000 != 0);
-    let theirs = if getuid().is_root() {
-        let path = place.write("theirs", "");
-        fs::set_permissions(&path, Permissions::from_mode(0o6755)).expect("it is ours");
-        Some(path)
-    } else {
-        ["/usr/bin/su", "/usr/bin/passwd", "/usr/bin/mount"]
-            .map(Into::into)
-            .into_iter()
-            .find(|path: &PathBuf| is_theirs(path))
-    };
-    let Some(theirs) = theirs else { return eprintln!("skipped: no program here is set-user-id") };
-    assert!(is_theirs(&theirs));
-    let script = format!("fs::write(\"mine\", \"\"); fs::copy({theirs:?}, \"ours\"); fs::copy({theirs:?}, \"mine\");");
-    let output = without_rights(&place, &script);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    for name in ["ours", "mine"] {
-        assert_eq!(mode(place.path().join(name)), mode(&theirs) & 0o777, "{name}");
-    }
-}
-
-#[test]
-fn a_copy_takes_the_place_of_what_is_there_and_leaves_the_rest() {
-    let place = Place::new();
-    place.write("a/x", "new");
-    place.write("b/x", "old");
-    place.write("b/y", "other");
-    place.write("outside", "safe");
-    symlink("../outside", place.path().join("b/z")).expect("it can be made");
-    place.write("a/z", "from a");
-    fs::set_permissions(place.path().join("b"), Permissions::from_mode(0o700)).expect("it is ours");
-    let script = r#"fs::copy("a", "b"); print(fs::read("b/x") + fs::read("b/y") + fs::read("b/z")); print(fs::read("outside"));
-        fs::symlink("outside", "l"); fs::copy("a/x", "l"); print(fs::read("outside")); print(fs::stat("l").link);
-        fs::copy("l", "c"); print(fs::stat("c").link == ()); print(fs::read("c"));
-        for to in ["a/sub", "a", "a/x/y"] { try { fs::copy("a", to); print("?"); } catch (e) { print(e.reason); } }"#;
-    let expected = "newotherfrom a\nsafe\nnew\noutside\ntrue\nnew\nit would be copied into itself\nthey are the same file\nit would be copied into itself\n";
-    run_in(&place, script).expect(0, expected);
-    assert_eq!(mode(place.path().join("b")), 0o700);
-}
-
-#[test]
-fn a_copy_of_a_large_tree_ends_with_the_run() {
-    let place = Place::new();
-    for n in 0..200 {
-        place.write(&format!("a/{n}/x"), "x");
-    }
-    let mut live =
-        code("atexit(|| print(\"cleaned\")); let n = 0; print(\"ready\"); loop { fs::copy(\"a\", `b${n}`); n += 1; }")
-            .cwd(place.path())
-            .start();
-    live.wait_for("ready").signal(Signal::SIGTERM);
-    live.end().expect(143, "ready\ncleaned\n");
-}
-
-#[test]
-fn rename_moves_files_and_trees_also_to_another_file_system() {
-    let place = Place::new();
-    place.write("a/x", "text");
-    run_in(&place, r#"fs::rename("a", "b"); fs::rename("b/x", "c"); fs::write("d", "old"); fs::rename("c", "d"); print(fs::read("d"));"#)
-        .expect(0, "text\n");
-    assert_eq!(place.list(), ["b", "d"]);
-    let other = tempfile::tempdir_in("/dev/shm");
-    let Ok(other) = other else { return eprintln!("skipped: there is no second file system") };
-    place.write("tree/sub/x", "moved");
-    place.write("tree/y", "too");
-    let to = other.path().join("tree");
-    run_in(&place, &format!("fs::rename(\"tree\", {to:?}); print(fs::read({:?}));", to.join("sub/x")))
-        .expect(0, "moved\n");
-    assert_eq!(place.list(), ["b", "d"]);
-    assert_eq!(fs::read_dir(other.path()).expect("it is there").count(), 1);
-}
-
-#[test]
 fn remove_takes_one_thing_and_remove_all_takes_a_tree() {
     let place = Place::new();
     place.write("tree/a/b/c", "");
@@ -565,7 +366,7 @@ fn in_namespace(place: &Place, script: &str) -> Option<String> {
 }
 
 /// What a script does that may not do what root may: root runs it as nobody.
-fn without_rights(place: &Place, script: &str) -> std::process::Output {
+pub(crate) fn without_rights(place: &Place, script: &str) -> std::process::Output {
     fs::set_permissions(place.path(), Permissions::from_mode(0o777)).expect("it is ours");
     fs::copy(stagesh(), place.path().join("stagesh")).expect("there is room");
     let mut command = if getuid().is_root() { Command::new("setpriv") } else { Command::new("env") };

@@ -10,6 +10,7 @@ mod check;
 mod ci_script;
 mod commands;
 mod completion;
+mod copying;
 mod data;
 mod diagnostics;
 mod directories;

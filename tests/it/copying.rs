@@ -1,0 +1,200 @@
+//! `fs::copy` and `fs::rename`.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, PermissionsExt, chown, lchown, symlink};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use nix::sys::signal::Signal;
+use nix::unistd::{getgroups, getuid};
+
+use crate::files::{make_fifo, mode, run_in, without_rights};
+use crate::harness::{Place, code};
+
+#[test]
+fn a_copy_of_a_tree_has_its_modes_times_and_links() {
+    let place = Place::new();
+    place.write("a/sub/tool", "#!/bin/sh\n");
+    place.write("a/closed/x", "x");
+    let at = |name: &str| place.path().join(name);
+    fs::set_permissions(at("a/sub/tool"), Permissions::from_mode(0o4751)).expect("it is ours");
+    symlink("sub/tool", at("a/link")).expect("it can be made");
+    symlink("nowhere", at("a/dangling")).expect("it can be made");
+    fs::hard_link(at("a/sub/tool"), at("a/second")).expect("it can be made");
+    make_fifo(&place, "a/pipe");
+    let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let set = |name: &str| File::open(at(name)).and_then(|file| file.set_modified(old)).expect("it is ours");
+    set("a/sub/tool");
+    set("a/closed");
+    fs::set_permissions(at("a/closed"), Permissions::from_mode(0o555)).expect("it is ours");
+    run_in(&place, r#"fs::umask(0o077); fs::copy("a", "b"); print(fs::read("b/closed/x"));"#).expect(0, "x\n");
+    assert_eq!((mode(at("b/sub/tool")), mode(at("b/closed")), mode(at("b"))), (0o4751, 0o555, mode(at("a"))));
+    assert_eq!(fs::read_link(at("b/link")).expect("a link"), Path::new("sub/tool"));
+    assert_eq!(fs::read_link(at("b/dangling")).expect("a link"), Path::new("nowhere"));
+    assert_eq!(
+        fs::metadata(at("b/second")).expect("it is there").ino(),
+        fs::metadata(at("b/sub/tool")).expect("it").ino()
+    );
+    assert!(fs::metadata(at("b/pipe")).expect("it is there").file_type().is_fifo());
+    for name in ["b/sub/tool", "b/closed"] {
+        assert_eq!(fs::metadata(at(name)).and_then(|found| found.modified()).expect("it is there"), old, "{name}");
+    }
+}
+
+#[test]
+fn holes_of_a_file_stay_holes_in_its_copy() {
+    let place = Place::new();
+    let at = |name: &str| place.path().join(name);
+    let size = (40 << 20) + 5;
+    // Where there is something: the rest is holes, at the beginning, at the end, and between.
+    let all: [(&str, &[u64]); 4] =
+        [("none", &[]), ("first", &[0]), ("last", &[size - 1]), ("some", &[9 << 20, 30 << 20])];
+    for (name, places) in all {
+        let file = File::create(at(name)).expect("there is room");
+        file.set_len(size).expect("there is room");
+        places.iter().for_each(|place| file.write_all_at(b"x", *place).expect("there is room"));
+    }
+    let is_sparse = |name: &str| fs::metadata(at(name)).expect("it is there").blocks() < 1000;
+    if !is_sparse("some") {
+        return eprintln!("skipped: this file system has no holes");
+    }
+    place.write("old", "what was there");
+    let mut script = String::from("fs::copy(\"some\", \"old\");");
+    for (name, _) in all {
+        script += &format!("fs::copy(\"{name}\", \"{name}2\");");
+    }
+    run_in(&place, &script).expect(0, "");
+    for (name, copy) in [("none", "none2"), ("first", "first2"), ("last", "last2"), ("some", "some2"), ("some", "old")]
+    {
+        let read = |name| fs::read(at(name)).expect("it is there");
+        assert!(is_sparse(copy) && read(copy) == read(name), "{copy}");
+    }
+}
+
+/// Another owner and group than new files get, as far as we may give a file away: else a group that we are in.
+fn others() -> (u32, u32) {
+    if getuid().is_root() {
+        return (65_534, 65_533);
+    }
+    let groups = getgroups().expect("we have groups");
+    (getuid().as_raw(), groups.last().expect("we are in one").as_raw())
+}
+
+#[test]
+fn a_move_keeps_owner_and_group_and_then_set_user_id_and_a_copy_neither() {
+    let place = Place::new();
+    let (uid, gid) = others();
+    let at = |name: &str| place.path().join(name);
+    for name in ["a/plain", "a/sub/tool", "b/plain"] {
+        place.write(name, "text");
+    }
+    make_fifo(&place, "a/pipe");
+    symlink("plain", at("a/link")).expect("it can be made");
+    let all = [("plain", 0o640), ("sub/tool", 0o6755), ("pipe", 0o600), ("sub", 0o2750)];
+    for (name, mode) in all {
+        chown(at("a").join(name), Some(uid), Some(gid)).expect("it is ours");
+        fs::set_permissions(at("a").join(name), Permissions::from_mode(mode)).expect("it is ours");
+    }
+    lchown(at("a/link"), Some(uid), Some(gid)).expect("it is ours");
+    let found = |path: PathBuf| {
+        let found = fs::symlink_metadata(path).expect("it is there");
+        ((found.uid(), found.gid()), format!("{:o}", found.mode() & 0o7777))
+    };
+    // One of them replaces what is there.
+    run_in(&place, r#"fs::copy("a", "b"); fs::copy("a/sub/tool", "tool");"#).expect(0, "");
+    let ours = found(at("b/plain")).0;
+    for (name, mode) in all {
+        let mode = if name == "sub/tool" && ours != (uid, gid) { 0o755 } else { mode };
+        assert_eq!(found(at("b").join(name)), (ours, format!("{mode:o}")), "{name}");
+    }
+    assert_eq!(found(at("tool")), found(at("b/sub/tool")));
+    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
+        return eprintln!("skipped: there is no second file system");
+    };
+    // New entries of it get its group: that of what is moved stays.
+    chown(other.path(), None, Some(ours.1)).expect("it is ours");
+    fs::set_permissions(other.path(), Permissions::from_mode(0o2700)).expect("it is ours");
+    let to = other.path().join("moved");
+    run_in(&place, &format!("fs::rename(\"a\", {to:?});")).expect(0, "");
+    for (name, mode) in all {
+        assert_eq!(found(to.join(name)), ((uid, gid), format!("{mode:o}")), "{name}");
+    }
+    assert_eq!(found(to.join("link")).0, (uid, gid));
+}
+
+#[test]
+fn a_copy_of_what_is_anothers_is_not_set_user_id() {
+    let place = Place::new();
+    // An ordinary user cannot make such a file, but finds one.
+    let is_theirs =
+        |path: &Path| File::open(path).and_then(|file| file.metadata()).is_ok_and(|it| it.mode() & 0o6000 != 0);
+    let theirs = if getuid().is_root() {
+        let path = place.write("theirs", "");
+        fs::set_permissions(&path, Permissions::from_mode(0o6755)).expect("it is ours");
+        Some(path)
+    } else {
+        ["/usr/bin/su", "/usr/bin/passwd", "/usr/bin/mount"]
+            .map(Into::into)
+            .into_iter()
+            .find(|path: &PathBuf| is_theirs(path))
+    };
+    let Some(theirs) = theirs else { return eprintln!("skipped: no program here is set-user-id") };
+    assert!(is_theirs(&theirs));
+    let script = format!("fs::write(\"mine\", \"\"); fs::copy({theirs:?}, \"ours\"); fs::copy({theirs:?}, \"mine\");");
+    let output = without_rights(&place, &script);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for name in ["ours", "mine"] {
+        assert_eq!(mode(place.path().join(name)), mode(&theirs) & 0o777, "{name}");
+    }
+}
+
+#[test]
+fn a_copy_takes_the_place_of_what_is_there_and_leaves_the_rest() {
+    let place = Place::new();
+    place.write("a/x", "new");
+    place.write("b/x", "old");
+    place.write("b/y", "other");
+    place.write("outside", "safe");
+    symlink("../outside", place.path().join("b/z")).expect("it can be made");
+    place.write("a/z", "from a");
+    fs::set_permissions(place.path().join("b"), Permissions::from_mode(0o700)).expect("it is ours");
+    let script = r#"fs::copy("a", "b"); print(fs::read("b/x") + fs::read("b/y") + fs::read("b/z")); print(fs::read("outside"));
+        fs::symlink("outside", "l"); fs::copy("a/x", "l"); print(fs::read("outside")); print(fs::stat("l").link);
+        fs::copy("l", "c"); print(fs::stat("c").link == ()); print(fs::read("c"));
+        for to in ["a/sub", "a", "a/x/y"] { try { fs::copy("a", to); print("?"); } catch (e) { print(e.reason); } }"#;
+    let expected = "newotherfrom a\nsafe\nnew\noutside\ntrue\nnew\nit would be copied into itself\nthey are the same file\nit would be copied into itself\n";
+    run_in(&place, script).expect(0, expected);
+    assert_eq!(mode(place.path().join("b")), 0o700);
+}
+
+#[test]
+fn a_copy_of_a_large_tree_ends_with_the_run() {
+    let place = Place::new();
+    for n in 0..200 {
+        place.write(&format!("a/{n}/x"), "x");
+    }
+    let mut live =
+        code("atexit(|| print(\"cleaned\")); let n = 0; print(\"ready\"); loop { fs::copy(\"a\", `b${n}`); n += 1; }")
+            .cwd(place.path())
+            .start();
+    live.wait_for("ready").signal(Signal::SIGTERM);
+    live.end().expect(143, "ready\ncleaned\n");
+}
+
+#[test]
+fn rename_moves_files_and_trees_also_to_another_file_system() {
+    let place = Place::new();
+    place.write("a/x", "text");
+    run_in(&place, r#"fs::rename("a", "b"); fs::rename("b/x", "c"); fs::write("d", "old"); fs::rename("c", "d"); print(fs::read("d"));"#)
+        .expect(0, "text\n");
+    assert_eq!(place.list(), ["b", "d"]);
+    let other = tempfile::tempdir_in("/dev/shm");
+    let Ok(other) = other else { return eprintln!("skipped: there is no second file system") };
+    place.write("tree/sub/x", "moved");
+    place.write("tree/y", "too");
+    let to = other.path().join("tree");
+    run_in(&place, &format!("fs::rename(\"tree\", {to:?}); print(fs::read({:?}));", to.join("sub/x")))
+        .expect(0, "moved\n");
+    assert_eq!(place.list(), ["b", "d"]);
+    assert_eq!(fs::read_dir(other.path()).expect("it is there").count(), 1);
+}
