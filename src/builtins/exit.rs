@@ -11,7 +11,7 @@ use super::record::{Record, has_no};
 use super::{Call, Host, Outcome, Room, args, unwind};
 use crate::host::WriteError;
 use crate::host::exit_stack::EntryId;
-use crate::host::outcome::{self, Blemish, Outcome as Ending};
+use crate::host::outcome::{Blemish, Outcome as Ending};
 use crate::host::stages::HandlerEnd;
 use crate::host::stop::Stop;
 use crate::sys::status::terminate;
@@ -174,7 +174,7 @@ fn exit_now(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     // It is the end of the script, unless that has come before: the first status that is not 0 stands.
     let ending = call.host.outcome_of_run().inspect(|_| call.host.blemish(Blemish::Exit(code)));
     let ending = ending.unwrap_or(Ending::Exited(code));
-    let status = outcome::merge(&ending, &call.host.blemishes(), call.host.settings.reraise);
+    let status = call.host.status(&ending);
     call.host.abandon_stages(status.shell_code());
     terminate(call.host.conclude(&ending, status))
 }

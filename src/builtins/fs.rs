@@ -111,7 +111,7 @@ fn simple(
     act: impl FnOnce(&Path) -> io::Result<()>,
 ) -> Outcome {
     let path = path(verb, call, &given[0])?;
-    call.host.forget_seen();
+    call.host.distrust_directory();
     act(&path).map_err(|error| raise(call.host, verb, action, &path, error))?;
     Ok(Dynamic::UNIT)
 }
@@ -125,7 +125,7 @@ fn two(
     act: impl FnOnce(&Path, &Path, &dyn Fn() -> bool) -> Result<(), copy::Failure>,
 ) -> Outcome {
     let (from, to) = (path(verb, call, &given[0])?, path(verb, call, &given[1])?);
-    call.host.forget_seen();
+    call.host.distrust_directory();
     act(&from, &to, &|| !call.host.stopped())
         .map_err(|failure| raise_of_two(call.host, verb, action, &failure.from, Some(failure.to), failure.error))?;
     Ok(Dynamic::UNIT)
@@ -317,7 +317,7 @@ pub fn remove_all(verb: &'static str, host: &Host, path: &Path) -> Result<(), Ra
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
         Err(error) => return Err(raise(host, verb, "remove", path, error)),
     };
-    host.forget_seen();
+    host.distrust_directory();
     let is_tree = full.symlink_metadata().is_ok_and(|found| found.is_dir());
     if is_tree {
         let home = host.environment.home().map(|home| home.canonicalize().unwrap_or(home));

@@ -21,7 +21,7 @@ use crate::sys::memory;
 pub fn run_down_to(host: &Host, engine: &Engine, level: usize, mark: EntryId, ending: &Ending) {
     let ending = Rc::new(ending.clone());
     let mut caller = Caller::new(engine, level);
-    host.forget_seen();
+    host.distrust_directory();
     while let Some((_, entry)) = host.stack(|stack| stack.pop(mark)) {
         run_entry(host, &mut caller, entry, &ending);
     }
@@ -100,7 +100,7 @@ pub fn run_one(host: &Host, context: &NativeCallContext<'_>, id: EntryId) -> Out
     }
     let Some(entry) = host.stack(|stack| stack.take(id)) else { return Ok(Dynamic::UNIT) };
     let level = context.global_runtime_state().level;
-    host.forget_seen();
+    host.distrust_directory();
     let (result, stop) = call(host, &mut Caller::new(context.engine(), level), &entry, host.outcome());
     let result = if settle(host, &entry, stop) {
         Ok(Dynamic::UNIT)

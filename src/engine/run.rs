@@ -12,7 +12,7 @@ use super::source::{SourceText, Sources};
 use super::{library, limits};
 use crate::builtins::vocabulary::Vocabulary;
 use crate::builtins::{self, Host, unwind};
-use crate::host::outcome::{self, Outcome};
+use crate::host::outcome::Outcome;
 use crate::sys::memory;
 use crate::sys::status::Status;
 
@@ -112,14 +112,14 @@ impl Interpreter {
         loop {
             unwind::run_down_to(&self.host, &self.engine, 0, bottom, outcome);
             self.host.settle_background();
-            if merged(outcome, &self.host) != Status::Code(0) {
+            if self.host.status(outcome) != Status::Code(0) {
                 self.host.release_held();
             }
             if self.host.finish() {
                 break;
             }
         }
-        let status = merged(outcome, &self.host);
+        let status = self.host.status(outcome);
         if status != Status::Code(0) {
             // The end may have failed of what it has written.
             self.host.release_held();
@@ -137,9 +137,4 @@ pub fn hook(host: &Host) -> impl Fn(u64) -> Option<Dynamic> + 'static {
         let is_over = host.checkpoint() || stack.is_exhausted();
         if is_over { Some(Dynamic::UNIT) } else { memory::take_excess().then(|| unwind::TOO_LONG.into()) }
     }
-}
-
-/// The status of a run that ends so now.
-fn merged(outcome: &Outcome, host: &Host) -> Status {
-    outcome::merge(outcome, &host.blemishes(), host.settings.reraise)
 }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use super::State;
 use crate::sys::descriptor::Directory;
 
-/// What was seen of the working directory within this time is still so, unless the script has run a command or changed files.
+/// What was seen of the working directory is still so when the clock is looked at within this time, unless the script has
+/// run a command or changed files.
 const FRESH: Duration = Duration::from_millis(1);
 
 impl<H> State<H> {
@@ -29,14 +30,14 @@ impl<H> State<H> {
     }
 
     /// What was seen of the working directory is old news: a command runs, or a file is changed.
-    pub fn forget_seen(&self) {
+    pub fn distrust_directory(&self) {
         self.seen.set(None);
     }
 
     /// The clock was looked at.
-    pub(super) fn doubt_seen(&self, now: Instant) {
+    pub(super) fn distrust_directory_if_old(&self, now: Instant) {
         if self.seen.get().is_some_and(|seen| now.duration_since(seen) >= FRESH) {
-            self.forget_seen();
+            self.distrust_directory();
         }
     }
 
@@ -50,7 +51,7 @@ impl<H> State<H> {
             *way_back = Directory::current().ok();
         }
         std::env::set_current_dir(path)?;
-        self.forget_seen();
+        self.distrust_directory();
         // As the kernel names it: without links and `..`.
         *self.directory.borrow_mut() = std::env::current_dir()?.into();
         Ok(())
@@ -65,7 +66,7 @@ impl<H> State<H> {
         let way_back = if is_there { None } else { Directory::current().ok() };
         let outer = self.way_back.replace(Some(way_back));
         if !is_there {
-            self.forget_seen();
+            self.distrust_directory();
             let nearest = directory.ancestors().find(|ancestor| std::env::set_current_dir(ancestor).is_ok());
             if let Some(nearest) = nearest {
                 *self.directory.borrow_mut() =
@@ -75,7 +76,7 @@ impl<H> State<H> {
         let result = run();
         let way_back = self.way_back.replace(outer).flatten();
         if !Rc::ptr_eq(&self.directory(), &before) {
-            self.forget_seen();
+            self.distrust_directory();
             let is_back = way_back.is_some_and(|way_back| way_back.enter().is_ok());
             if is_back || std::env::set_current_dir(&before).is_ok() {
                 *self.directory.borrow_mut() = before;

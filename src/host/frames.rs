@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::State;
 use super::exit_stack::{EntryId, ExitStack};
-use super::outcome::{Blemish, Outcome};
+use super::outcome::{self, Blemish, Outcome};
 use super::stages::{Label, Open};
 use super::stop::{Phase, Stop};
+use crate::sys::status::Status;
 
 /// A handler that runs for longer than this is named.
 const LONG: Duration = Duration::from_secs(10);
@@ -180,10 +181,10 @@ impl<H> State<H> {
         self.blemishes.borrow_mut().push(blemish);
     }
 
-    /// What the clean-up has left to tell.
+    /// The status of the run if it ends so now.
     #[must_use]
-    pub fn blemishes(&self) -> Vec<Blemish> {
-        self.blemishes.borrow().clone()
+    pub fn status(&self, outcome: &Outcome) -> Status {
+        outcome::merge(outcome, &self.blemishes.borrow(), self.settings.reraise)
     }
 
     /// Where the run is.

@@ -362,7 +362,7 @@ impl<H> State<H> {
             return;
         }
         let now = Instant::now();
-        self.doubt_seen(now);
+        self.distrust_directory_if_old(now);
         // A handler above a stage that is late is not cut short: the latch waits.
         frames.iter_mut().flat_map(|frame| &mut frame.stages).for_each(|stage| stage.look_at_clock(now));
         let is_late = |frame: &Frame| {

@@ -101,7 +101,7 @@ impl<H> State<H> {
             terminal.take_back(kin.pid);
             terminal.restore();
         }
-        self.forget_seen();
+        self.distrust_directory();
         self.let_go(&kin);
         self.set_foreground(None);
         let (ended, fate, at) = result?;
