@@ -9,8 +9,11 @@ const GETTER: &str = "get$";
 /// Sets an element where no other function does it.
 ///
 /// Rhai calls it, too, to put back what was read of a value and may have been changed since, as by `x.name.trim()`: then it
-/// passes over an error of indexing, and the VM does so whenever it calls it. So it is one only where the element can be read.
+/// passes over an error of indexing, and the VM does so whenever it calls it. So on the VM it is one only where the element
+/// can be read. On the walker it always is: of a value without a name, as `f().len.trim()`, there is nothing left to put it
+/// back into.
 fn set(
+    is_walked: bool,
     context: NativeCallContext<'_>,
     target: &mut Dynamic,
     index: Dynamic,
@@ -30,9 +33,15 @@ fn set(
             kind(target),
             kind(&value)
         ),
+        None if is_walked => signature,
         None => format!("Indexer unavailable: {signature}"),
     };
-    Err(EvalAltResult::ErrorDotExpr(message, at).into())
+    Err(if is_walked {
+        EvalAltResult::ErrorIndexingType(message, at)
+    } else {
+        EvalAltResult::ErrorDotExpr(message, at)
+    }
+    .into())
 }
 
 /// Whether Rhai itself reads elements of such a value.
@@ -47,7 +56,10 @@ fn can_be_read(context: &NativeCallContext<'_>, target: &mut Dynamic, index: &Dy
     has_property || context.call_native_fn_raw(INDEX_GETTER, true, &mut [target, &mut index.clone()]).is_ok()
 }
 
-/// Registers it.
-pub fn register(engine: &mut Engine) {
+/// Registers it, for an engine whose scripts are walked or for one with the VM.
+pub fn register(engine: &mut Engine, is_walked: bool) {
+    let set = move |context: NativeCallContext<'_>, target: &mut Dynamic, index: Dynamic, value: Dynamic| {
+        set(is_walked, context, target, index, value)
+    };
     FuncRegistration::new_index_setter().with_purity(true).register_into_engine(engine, set);
 }

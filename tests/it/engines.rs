@@ -143,6 +143,13 @@ fn the_place_of_an_error_is_the_same() {
 }
 
 #[test]
+fn a_part_of_a_value_without_a_name_that_a_method_is_called_of_is_no_error() {
+    let script = r#"fn f() { "ab" } print("ab".len.to_string()); print(f().len.to_string()); print(capture(["echo", "ab"]).len.max(1));"#;
+    same_script(script, "2\n2\n2\n");
+    Run::new().options(&["-i"]).stdin("print(\"ab\".len.to_string())\n").run().expect(0, "2\n");
+}
+
+#[test]
 fn the_file_of_an_error_in_a_module_within_a_module_is_the_same() {
     let place = Place::new();
     place.write("m/c.rhai", "// one\n// two\nimport \"d\" as d; fn other() { d::one() }");
