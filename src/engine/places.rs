@@ -14,7 +14,8 @@ use super::tokens::{Lexeme, Tokens};
 ///   path.
 /// - Of a value that is called and is no function, the walker says where the first argument is and the VM where the `call`
 ///   is: it is the `call`.
-/// - Of a constant `this` the walker says where it is and the VM where the operator is: it is the `this`.
+/// - Of a constant `this`, and of one that a closure has captured, the walker says where it is and the VM where the operator
+///   is: it is the constant.
 pub(super) fn of_error(error: &EvalAltResult, source: &str, sources: &Sources) -> Position {
     let position = error.position();
     let found = |find: fn(&[Lexeme], usize) -> Option<usize>| {
@@ -25,7 +26,7 @@ pub(super) fn of_error(error: &EvalAltResult, source: &str, sources: &Sources) -
     let place = match error {
         EvalAltResult::ErrorModuleNotFound(..) => found(start_of_path),
         EvalAltResult::ErrorMismatchDataType(expected, ..) if expected == "Fn" => found(call_around),
-        EvalAltResult::ErrorAssignmentToConstant(name, _) if name.is_empty() => found(this_before),
+        EvalAltResult::ErrorAssignmentToConstant(..) => found(name_before),
         EvalAltResult::ErrorArithmetic(..) => found(operator_behind),
         EvalAltResult::ErrorFunctionNotFound(signature, _) if !signature.starts_with(is_of_name) => {
             found(operator_behind)
@@ -95,9 +96,18 @@ fn call_around(tokens: &[Lexeme], at: usize) -> Option<usize> {
     None
 }
 
-fn this_before(tokens: &[Lexeme], at: usize) -> Option<usize> {
+/// The name that the operator there assigns to.
+fn name_before(tokens: &[Lexeme], at: usize) -> Option<usize> {
     let before = at.checked_sub(1)?;
-    matches!(&tokens[before].token, Token::Reserved(name) if name.as_str() == "this").then_some(before)
+    let is_name = match &tokens[before].token {
+        Token::Reserved(name) => name.as_str() == "this",
+        token => matches!(token, Token::Identifier(_)),
+    };
+    (is_name && assigns(&tokens[at].token)).then_some(before)
+}
+
+fn assigns(token: &Token) -> bool {
+    *token == Token::Equals || token.get_base_op_from_assignment().is_some()
 }
 
 /// The operator that assigns to the index or property that begins there.

@@ -140,6 +140,8 @@ fn the_place_of_an_error_is_the_same() {
     same_failure("print(nowhere::f(1));", "there is no module `nowhere`", "1:7");
     same_failure("let a = #{}; a.b.c", "`()` has no property `c`", "1:18");
     same_failure("const a = 5; fn f() { this = 3; } a.f();", "cannot modify constant ", "1:23");
+    same_failure("const a = 5; let f = |n| { a += n; }; f.call(1);", "cannot modify constant a", "1:28");
+    same_failure("const a = 5; let f = || { a = 1; }; f.call();", "cannot modify constant a", "1:27");
 }
 
 #[test]
