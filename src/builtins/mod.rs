@@ -153,6 +153,7 @@ pub fn register(engine: &mut Engine, host: &Host, vocabulary: &Vocabulary) {
         caught::register(engine);
         arrays::register(engine, host.lexical(), vocabulary);
         sizes::register(engine);
+        unindexed::register(engine);
         record::register(engine);
     }
     let mut room = Room { engine, host, vocabulary, modules: BTreeMap::new() };

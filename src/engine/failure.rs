@@ -211,7 +211,6 @@ fn message(error: &EvalAltResult, at: Option<&Place>, sources: &Sources) -> Stri
                 types => format!("there is no function `{name}` for ({})", types.join(", ")),
             }
         }
-        EvalAltResult::ErrorIndexingType(text, _) if let Some(sentence) = unknown_property(text) => sentence,
         EvalAltResult::ErrorDotExpr(text, _) => unknown_property(text).unwrap_or_else(|| lower_first(text)),
         EvalAltResult::ErrorTerminated(why, _) if why.is_string() => why.to_string(),
         // Where no stop is latched, the guard of the stack has ended it.

@@ -11,7 +11,7 @@ use super::resolver::Resolver;
 use super::source::{SourceText, Sources};
 use super::{library, limits};
 use crate::builtins::vocabulary::Vocabulary;
-use crate::builtins::{self, Host, unindexed, unwind};
+use crate::builtins::{self, Host, unwind};
 use crate::host::outcome::Outcome;
 use crate::sys::memory;
 use crate::sys::status::Status;
@@ -47,14 +47,9 @@ impl Interpreter {
         limits::set(&mut engine);
         // The default deletes `try { import … } catch {}`, the full one calls functions while compiling.
         engine.set_optimization_level(rhai::OptimizationLevel::None);
-        // What a person types is walked, and what that imports.
-        let evaluator = if host.settings.interactive { Evaluator::Ast } else { evaluator };
         Resolver::install(&mut engine, &host, &sources, evaluator);
         engine.on_progress(hook(&host));
         builtins::register(&mut engine, &host, vocabulary);
-        if !vocabulary.is_plain() {
-            unindexed::register(&mut engine, evaluator == Evaluator::Ast);
-        }
         Self { engine, host, sources, evaluator }
     }
 
@@ -76,10 +71,10 @@ impl Interpreter {
         &self.sources
     }
 
-    /// What evaluates the script.
+    /// What evaluates the script; what a person types is walked.
     #[must_use]
     pub fn evaluator(&self) -> Evaluator {
-        self.evaluator
+        if self.host.settings.interactive { Evaluator::Ast } else { self.evaluator }
     }
 
     /// Parses a script.

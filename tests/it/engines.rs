@@ -148,6 +148,9 @@ fn the_place_of_an_error_is_the_same() {
 fn a_part_of_a_value_without_a_name_that_a_method_is_called_of_is_no_error() {
     let script = r#"fn f() { "ab" } print("ab".len.to_string()); print(f().len.to_string()); print(capture(["echo", "ab"]).len.max(1));"#;
     same_script(script, "2\n2\n2\n");
+    // Functions that the VM gives to the walker, too.
+    let walked = "fn f() { let a = 1; let a = a; let g = || a; print((\"a\" + \"b\").len.to_string()); print(2.5.floor.max(1.0)); g.call() } f();";
+    same_script(walked, "2\n2.0\n");
     Run::new().options(&["-i"]).stdin("print(\"ab\".len.to_string())\n").run().expect(0, "2\n");
 }
 
