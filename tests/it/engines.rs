@@ -18,6 +18,7 @@ fn shown(output: &Output) -> String {
     let text = without(text, "anon$", |c| c.is_ascii_hexdigit());
     // `docs/pitfalls.md`: in what is caught the column may differ, and the number of an argument that is in use.
     let text = without(&text, "\"position\": ", |c| c.is_ascii_digit());
+    let text = without(&text, ", position ", |c| c.is_ascii_digit());
     without(&text, "argument #", |c| c.is_ascii_digit())
 }
 
