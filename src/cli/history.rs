@@ -518,6 +518,10 @@ mod tests {
                 scope.spawn(move || add_many(session, history));
             }
         });
+        // While they hold it, none of them may have rewritten it: nobody does now.
+        let mut last = History { surplus: 20, ..scratch.history() };
+        assert!(!last.is_empty());
+        add(&mut last, &["last"]);
         let history = scratch.history();
         for session in 0..4 {
             let prefix = format!("{session}: ");
