@@ -206,6 +206,9 @@ fn only_the_vm_says_where_an_exported_closure_is_called() {
     let run = |engine: &str| Run::new().options(&["--engine", engine]).arg("script.rhai").cwd(place.path()).run();
     run("vm").expect_code(1).expect_error("   in a closure, called from script.rhai:2:9\n");
     run("ast").expect_code(1).expect_error("   in a closure\n");
+    place.write("script.rhai", "import \"m\" as m;\ntry { m::KEPT.call(3); } catch (e) { print(e?.line); }");
+    run("vm").expect(0, "2\n");
+    run("ast").expect(0, "\n");
 }
 
 /// The pages of `docs` and the README.
@@ -272,8 +275,12 @@ fn compare(choices: &[u8], place: &Place) -> Result<(), TestCaseError> {
     place.write("script.rhai", &texts.script);
     place.write("m.rhai", &texts.module);
     let (mut vm, mut ast) = both(place, Path::new("script.rhai"));
+    // `docs/pitfalls.md`: where a closure of a module was called is told by the VM alone.
     if !texts.module.is_empty() {
-        [vm, ast] = [vm, ast].map(|text| without(&text, "in a closure", |c| c != '\n'));
+        [vm, ast] = [vm, ast].map(|text| {
+            let text = without(&text, "in a closure", |c| c != '\n').replace(", \"position\": ", "");
+            without(&text, ", \"line\": ", |c| c.is_ascii_digit()).replace(", \"line\": ", "")
+        });
     }
     if vm == ast {
         return Ok(());

@@ -413,14 +413,20 @@ impl<'a> Writer<'a> {
         self.indent += 1;
         let mark = self.variables.len();
         if !name.is_empty() {
+            // `docs/pitfalls.md`: where a closure of a module was called is told by the VM alone.
+            let of_place = if self.imported.is_empty() {
+                ["print(e?.line ?? \"-\");", "if type_of(e) == \"map\" { print(e.keys()); print(e.error); }"]
+            } else {
+                ["print(e?.source);", "if type_of(e) == \"map\" { print(e.error); }"]
+            };
             for _ in 0..=self.below(2) {
                 let told = self.pick(&[
                     "print(e);",
                     "print(e.message);",
                     "print(e.kind);",
                     "print(`${e.kind}: ${e.message}`);",
-                    "print(e?.line ?? \"-\");",
-                    "if type_of(e) == \"map\" { print(e.keys()); print(e.error); }",
+                    of_place[0],
+                    of_place[1],
                     "print(type_of(e));",
                     "atexit(|| print(e.message));",
                     "let f = |x| `${x} ${e.message}`; print(f.call(1));",
