@@ -8,7 +8,7 @@ use super::tokens::{Lexeme, Tokens};
 /// The place of an error in the text `source`.
 ///
 /// - Of a property, the walker says where its `.` is and the VM where its name is: it is the name.
-/// - Of an operator with `=` whose left side is an index or a property, the VM says where the first of these begins, and
+/// - Of an operator with `=`, or of a bit that is set to no `bool`, whose left side is an index or a property, the VM says where the first of these begins, and
 ///   the walker where the operator is: it is the operator.
 /// - Of a module that is not there, the walker says where the path begins and the VM where the name behind it is: it is the
 ///   path.
@@ -27,7 +27,7 @@ pub(super) fn of_error(error: &EvalAltResult, source: &str, sources: &Sources) -
         EvalAltResult::ErrorModuleNotFound(..) => found(start_of_path),
         EvalAltResult::ErrorMismatchDataType(expected, ..) if expected == "Fn" => found(call_around),
         EvalAltResult::ErrorAssignmentToConstant(..) => found(name_before),
-        EvalAltResult::ErrorArithmetic(..) => found(operator_behind),
+        EvalAltResult::ErrorArithmetic(..) | EvalAltResult::ErrorMismatchDataType(..) => found(operator_behind),
         EvalAltResult::ErrorFunctionNotFound(signature, _) if !signature.starts_with(is_of_name) => {
             found(operator_behind)
         }
@@ -123,7 +123,7 @@ fn operator_behind(tokens: &[Lexeme], at: usize) -> Option<usize> {
             Token::Period | Token::Elvis | Token::RightBracket | Token::RightParen | Token::Identifier(_)
         );
         match depth {
-            0 if lexeme.token.get_base_op_from_assignment().is_some() => return Some(behind),
+            0 if assigns(&lexeme.token) => return Some(behind),
             0 if !is_link => return None,
             _ => {}
         }

@@ -137,6 +137,8 @@ fn a_recursion_through_a_builtin_goes_as_deep() {
 fn the_place_of_an_error_is_the_same() {
     same_failure("let a = [1]; a[0] /= 0;", "division by zero: 1 / 0", "1:19");
     same_failure("let a = #{b: [\"x\"]}; a.b[0] -= 3;", "there is no function `-` for (string, integer)", "1:29");
+    same_failure("let a = 5; a[3] = 1;", "expected a bool, not an integer", "1:17");
+    same_failure("let a = #{b: [5]}; a.b[0][3] = 1;", "expected a bool, not an integer", "1:30");
     same_failure("let a = 5; a.call(1 + 2);", "expected a function, not an integer", "1:14");
     same_failure("print(nowhere::f(1));", "there is no module `nowhere`", "1:7");
     same_failure("let a = #{}; a.b.c", "`()` has no property `c`", "1:18");
@@ -209,6 +211,13 @@ fn only_the_vm_says_where_an_exported_closure_is_called() {
     place.write("script.rhai", "import \"m\" as m;\ntry { m::KEPT.call(3); } catch (e) { print(e?.line); }");
     run("vm").expect(0, "2\n");
     run("ast").expect(0, "\n");
+}
+
+#[test]
+fn only_the_vm_puts_back_a_part_that_was_read() {
+    let script = "let s = \"abc\"; s[1..=1].len(); print(s);";
+    code(script).options(&["--engine", "vm"]).run().expect(0, "ac\n");
+    code(script).options(&["--engine", "ast"]).run().expect(0, "abc\n");
 }
 
 /// The pages of `docs` and the README.

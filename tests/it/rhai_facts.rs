@@ -189,6 +189,15 @@ fn a_bare_name_of_a_script_function_is_a_value_but_not_in_a_closure_above_it() {
 }
 
 #[test]
+fn a_part_of_a_string_is_put_back_over_another() {
+    let of = |part: &str| {
+        let script = format!("let s = \"abc\"; let part = s[{part}]; s[{part}].trim(); `${{part}} ${{s}}`");
+        engine().eval::<String>(&script).expect("it is well formed")
+    };
+    assert_eq!(["1..2", "1..=2", "1..=1", "2..1"].map(of), ["b abc", "bc abc", " ac", " abbc"]);
+}
+
+#[test]
 fn functions_do_not_see_the_variables_outside_and_see_constants_as_global() {
     assert!(engine().eval::<i64>("let x = 1; fn f() { x } f()").is_err());
     assert!(engine().eval::<i64>("const X = 1; fn f() { X } f()").is_err());
