@@ -22,6 +22,7 @@ pub fn run_down_to(host: &Host, engine: &Engine, level: usize, mark: EntryId, en
     let ending = Rc::new(ending.clone());
     let mut caller = Caller::new(engine, level);
     host.distrust_directory();
+    host.let_go_of_reserve();
     while let Some((_, entry)) = host.stack(|stack| stack.pop(mark)) {
         run_entry(host, &mut caller, entry, &ending);
     }
@@ -101,6 +102,7 @@ pub fn run_one(host: &Host, context: &NativeCallContext<'_>, id: EntryId) -> Out
     let Some(entry) = host.stack(|stack| stack.take(id)) else { return Ok(Dynamic::UNIT) };
     let level = context.global_runtime_state().level;
     host.distrust_directory();
+    host.let_go_of_reserve();
     let (result, stop) = call(host, &mut Caller::new(context.engine(), level), &entry, host.outcome());
     let result = if settle(host, &entry, stop) {
         Ok(Dynamic::UNIT)

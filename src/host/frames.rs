@@ -8,6 +8,7 @@ use super::exit_stack::{EntryId, ExitStack};
 use super::outcome::{self, Blemish, Outcome};
 use super::stages::{Label, Open};
 use super::stop::{Phase, Stop};
+use crate::sys::descriptor::Reserve;
 use crate::sys::status::Status;
 
 /// A handler that runs for longer than this is named.
@@ -110,8 +111,22 @@ impl<H> State<H> {
     pub fn register(&self, handler: H) -> EntryId {
         let id = self.stack.borrow_mut().push(handler);
         self.output.prepare();
+        self.keep_reserve();
         self.warn_of_untrapped();
         id
+    }
+
+    /// Keeps descriptors for the handlers, while none runs: the script may use up all others.
+    fn keep_reserve(&self) {
+        let mut reserve = self.reserve.borrow_mut();
+        if reserve.is_none() && self.phase.get() == Phase::Running && !self.in_handler() {
+            *reserve = Some(Reserve::new());
+        }
+    }
+
+    /// Handlers run: what is kept for them is theirs.
+    pub fn let_go_of_reserve(&self) {
+        self.reserve.take();
     }
 
     /// Looks at the exit stack. Nothing that is called meanwhile may register.

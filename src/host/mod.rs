@@ -45,7 +45,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::sys::descriptor::{Directory, Interest};
+use crate::sys::descriptor::{Directory, Interest, Reserve};
 use crate::sys::interrupts::{Caught, Interrupts, Sender};
 use crate::sys::lock::{Identity, Locked};
 use crate::sys::signal::Signal;
@@ -82,6 +82,8 @@ pub struct State<H> {
     operations: Cell<u32>,
     phase: Cell<Phase>,
     stack: RefCell<ExitStack<H>>,
+    /// Descriptors for the handlers.
+    reserve: RefCell<Option<Reserve>>,
     stages: RefCell<Stages>,
     blemishes: RefCell<Vec<Blemish>>,
     traps: RefCell<Traps>,
@@ -175,6 +177,7 @@ impl<H> Host<H> {
             operations: Cell::new(0),
             phase: Cell::new(Phase::Running),
             stack: RefCell::default(),
+            reserve: RefCell::default(),
             stages: RefCell::default(),
             blemishes: RefCell::default(),
             traps: RefCell::new(traps),

@@ -124,6 +124,29 @@ impl Directory {
     }
 }
 
+/// Descriptors that are kept so that as many can be had later, when nothing else is left.
+#[derive(Debug)]
+pub struct Reserve(#[expect(dead_code, reason = "they are held")] Vec<OwnedFd>);
+
+impl Reserve {
+    /// The most that is kept: a command whose streams are captured needs six, and looks into /proc.
+    const MOST: u64 = 16;
+    /// What is kept is no more than such a part of all. Source: `RLIMIT_NOFILE`, getrlimit(2).
+    const PART: u64 = 16;
+
+    /// As many as can be had.
+    #[must_use]
+    pub fn new() -> Self {
+        let all = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let count = all.map_or(Self::MOST, |all| Self::MOST.min(all / Self::PART));
+        let first = nix::fcntl::open("/", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
+        let Some(first) = first.ok().filter(|_| count > 0) else { return Self(Vec::new()) };
+        let mut kept: Vec<OwnedFd> = (1..count).map_while(|_| first.try_clone().ok()).collect();
+        kept.push(first);
+        Self(kept)
+    }
+}
+
 /// Whether what is written is read by another process: a pipe or a socket.
 #[must_use]
 pub fn is_read_elsewhere(fd: BorrowedFd<'_>) -> bool {

@@ -590,3 +590,20 @@ fn print_is_a_handler_like_any_other() {
         .expect_code(1)
         .expect_error("atexit: function `print` takes 0 or 1 arguments but 2 were given");
 }
+
+#[test]
+fn a_script_that_has_used_up_its_descriptors_is_cleaned_up() {
+    let place = Place::new();
+    let script = r#"
+        let made = fs::temp_dir(); fs::write("made", made); fs::write(path::join(made, "x"), "");
+        let held = [];
+        try { loop { held.push(start(["sleep", "600"], #{stdout: "capture"})); } } catch (e) { print(e.message); }
+        atexit(["echo", "a command"]); atexit(|| print(capture(["echo", "what it says"])));
+        scope(|| { atexit(|| print(fs::read("made") == made)); });
+        scope(|| { atexit(|| print(fs::read("made") == made)); });
+        atexit(|| { atexit(["echo", "from a handler"]); });"#;
+    let told = "cannot start `sleep 600`: too many open files\ntrue\ntrue\nfrom a handler\nwhat it says\na command\n";
+    code(script).cwd(place.path()).under(&["prlimit", "--nofile=80"]).run().expect(0, told);
+    let made = std::fs::read_to_string(place.path().join("made")).expect("it was written");
+    assert!(!std::path::Path::new(&made).exists(), "{made}");
+}
