@@ -37,6 +37,7 @@ pub mod spelling;
 pub mod stage;
 pub mod standard;
 pub mod temporary;
+pub mod text;
 pub mod time;
 pub mod toml;
 pub mod trap;
@@ -194,6 +195,7 @@ const ROOMS: &[(Register, &[&str])] = &[
     (retry::register, &["retry", "wait_until"]),
     (script_options::register, &["options"]),
     (asking::register, &["confirm", "prompt", "secret"]),
+    (text::register, &["lines", "trimmed", "join"]),
 ];
 
 /// What a builtin is given besides its arguments.

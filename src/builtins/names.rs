@@ -140,12 +140,15 @@ pub const GLOBAL: &[Name] = &[
     name("which", 1, 1),
 ];
 
-/// What a value of the host can do, which can be called like a function with the value first.
+/// What a value of the host can do, and what strings and arrays can do besides what Rhai gives them: all can be called like a
+/// function with the value first.
 pub const MEMBERS: &[(&str, usize)] = &[
     ("cancel", 1),
     ("check", 1),
     ("close", 1),
     ("detach", 1),
+    ("join", 2),
+    ("lines", 1),
     ("name", 2),
     ("read_line", 1),
     ("read_line", 2),
@@ -153,6 +156,7 @@ pub const MEMBERS: &[(&str, usize)] = &[
     ("signal", 2),
     ("stop", 1),
     ("timeout", 2),
+    ("trimmed", 1),
     ("unlock", 1),
     ("wait", 1),
     ("write", 2),

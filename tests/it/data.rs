@@ -1,6 +1,6 @@
 //! `json::…` and `toml::parse`.
 
-use crate::harness::{code, refuses};
+use crate::harness::{code, prints, refuses};
 
 /// Reads the text that standard input has.
 const PARSE: &str = "print(json::parse(read_all()));";
@@ -155,4 +155,41 @@ fn toml_that_is_nested_deeply_is_an_error() {
         let output = code("toml::parse(read_all());").stdin(text).run();
         output.expect_code(1).expect_error("error: toml::parse: the text cannot be read as TOML: ");
     }
+}
+
+#[test]
+fn lines_are_split_at_their_ends_and_there_is_no_empty_last_one() {
+    let script = r#"for text in ["", "\n", "a", "a\n", "a\r\nb\n\nc", "a\rb\n", "é\n"] { print(text.lines()); }
+        const TEXT = "a\nb"; print(TEXT.lines().len); print(lines(TEXT)); print(TEXT);"#;
+    let told = r#"[]
+[""]
+["a"]
+["a"]
+["a", "b", "", "c"]
+["a\rb"]
+["é"]
+2
+["a", "b"]
+a
+b
+"#;
+    prints(script, told);
+}
+
+#[test]
+fn a_trimmed_text_is_a_copy() {
+    let script = r#"let text = " \t a b\n"; print(`<${text.trimmed()}> ${text.len}`); print(`<${"".trimmed()}> <${"x".trimmed()}>`);
+        const TEXT = " c "; print(TEXT.trimmed()); print([" d", "e "].map(|text| text.trimmed()));"#;
+    prints(script, "<a b> 7\n<> <x>\nc\n[\"d\", \"e\"]\n");
+}
+
+#[test]
+fn elements_are_joined_as_print_shows_them() {
+    let script = r#"print([].join(", ") + "|" + ["a"].join(", ") + "|" + ["a", "b", "c"].join(", "));
+        print([1, -2.5, true, 'x', (), [1, "y"], #{a: 1}].join('/')); const LIST = ["a", "b"]; print(LIST.join("")); print(LIST);
+        let whole = `${[outcome(), 5].join("-")}`; print(whole);
+        try { LIST.join(5) } catch (error) { print(error.message); }"#;
+    let told =
+        "|a|a, b, c\n1/-2.5/true/x//[1, \"y\"]/#{\"a\": 1}\nab\n[\"a\", \"b\"]\n-5\njoin: expected a string, not `5`\n";
+    prints(script, told);
 }

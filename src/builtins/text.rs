@@ -1,0 +1,30 @@
+//! What strings and arrays have besides what Rhai gives them.
+
+use std::any::TypeId;
+
+use rhai::{Array, Dynamic, ImmutableString};
+
+use super::{Room, args, output};
+
+/// Registers the room.
+pub fn register(room: &mut Room<'_>) {
+    if room.vocabulary.has("lines") {
+        room.engine.register_fn("lines", |text: &str| -> Array { text.lines().map(|line| line.into()).collect() });
+    }
+    if room.vocabulary.has("trimmed") {
+        room.engine.register_fn("trimmed", |text: ImmutableString| -> ImmutableString {
+            let trimmed = text.trim();
+            // Most need no copy.
+            if trimmed.len() == text.len() { text } else { trimmed.into() }
+        });
+    }
+    room.add_for("join", &[TypeId::of::<Array>(), TypeId::of::<Dynamic>()], |call, given| {
+        let separator = match given[1].as_char() {
+            Ok(letter) => letter.to_string().into(),
+            Err(_) => args::text("join", call.engine(), &given[1])?,
+        };
+        let array = given[0].read_lock::<Array>().expect("it is registered for arrays");
+        let shown: Vec<ImmutableString> = array.iter().map(|element| output::text_of(call, element)).collect();
+        Ok(shown.join(&*separator).into())
+    });
+}
