@@ -1,4 +1,4 @@
-//! What the VM would misread, or copy where the walker does not: the walker takes it.
+//! What the VM would misread, or copy where the walker does not, or compile for too long: the walker takes it.
 
 use std::collections::HashSet;
 
@@ -22,6 +22,9 @@ impl<'a> Misread<'a> {
     /// Of this text.
     pub(super) fn of(tree: &'a AST) -> Self {
         let all = Found::of(tree);
+        if all.pooled > MOST_POOLED {
+            return Self { statements: true, ..Self::default() };
+        }
         let may_be = all.is_misread(&all) || all.imports;
         let functions = || tree.shared_lib().iter_script_fn_info().map(|(.., def)| def);
         let is_misread = |def: &&Shared<ScriptFuncDef>| {
@@ -65,6 +68,10 @@ const LOOKING: [&str; 11] =
 /// and reaches the limit of calls within calls sooner.
 const HARMLESS: [&str; 4] = ["to_float", "to_int", "to_string", "type_of"];
 
+/// More literals and chains in a text than these are walked. The compiler looks for each among all that it has seen, literals by
+/// their text: so many take it 0.3 s, in which no signal is acted on, and twice as many four times as long.
+const MOST_POOLED: usize = 5000;
+
 /// What is in a tree that may be misread.
 #[derive(Debug, Default)]
 struct Found {
@@ -87,6 +94,8 @@ struct Found {
     imports_in_block: bool,
     /// Whether one is imported anywhere.
     imports: bool,
+    /// How many literals and chains there are.
+    pooled: usize,
 }
 
 impl Found {
@@ -95,8 +104,7 @@ impl Found {
         tree.walk(&mut |path: &[ASTNode<'_>]| {
             match path.last() {
                 Some(ASTNode::Stmt(statement)) => found.add(statement, path.len() > 1),
-                Some(ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))) => found.add_call(call),
-                Some(ASTNode::Expr(Expr::DynamicConstant(..))) => found.called.push(ImmutableString::new()),
+                Some(ASTNode::Expr(expression)) => found.add_expression(expression),
                 _ => {}
             }
             true
@@ -108,6 +116,21 @@ impl Found {
         let mut alone = Module::new();
         alone.set_script_fn(Shared::clone(def));
         Self::of(&AST::new([], alone))
+    }
+
+    fn add_expression(&mut self, expression: &Expr) {
+        match expression {
+            Expr::FnCall(call, _) | Expr::MethodCall(call, _) => self.add_call(call),
+            Expr::IntegerConstant(..) | Expr::FloatConstant(..) | Expr::CharConstant(..) | Expr::StringConstant(..) => {
+                self.pooled += 1;
+            }
+            Expr::Index(..) | Expr::Dot(..) => self.pooled += 1,
+            Expr::DynamicConstant(..) => {
+                self.pooled += 1;
+                self.called.push(ImmutableString::new());
+            }
+            _ => {}
+        }
     }
 
     fn add_call(&mut self, call: &FnCallExpr) {

@@ -220,6 +220,18 @@ fn only_the_vm_puts_back_a_part_that_was_read() {
     code(script).options(&["--engine", "ast"]).run().expect(0, "abc\n");
 }
 
+#[test]
+fn the_walker_takes_a_text_with_more_literals_than_the_vm_compiles_quickly() {
+    // As in the test before this one: so the two are told apart.
+    let told = |count: usize| {
+        let list: String = (0..count).map(|n| format!("{n},")).collect();
+        let place = Place::new();
+        place.write("script.rhai", format!("let list = [{list}]; let s = \"abc\"; s[1..=1].len(); print(s);"));
+        Run::new().arg("script.rhai").cwd(place.path()).options(&["--engine", "vm"]).run().out()
+    };
+    assert_eq!([told(4000), told(5000)], ["ac\n", "abc\n"]);
+}
+
 /// The pages of `docs` and the README.
 fn pages() -> Vec<String> {
     let entries = std::fs::read_dir(root().join("docs")).expect("it is a directory").flatten();
