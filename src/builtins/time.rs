@@ -102,5 +102,7 @@ fn zone(name: Option<&OsStr>) -> Option<TimeZone> {
 }
 
 fn in_file(path: &str) -> Option<TimeZone> {
-    TimeZone::tzif(path, &std::fs::read(path).ok()?).ok()
+    // A pipe would be waited for, and a device has no end.
+    let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
+    if is_file { TimeZone::tzif(path, &std::fs::read(path).ok()?).ok() } else { None }
 }

@@ -120,7 +120,7 @@ impl<H> State<H> {
     fn keep_reserve(&self) {
         let mut reserve = self.reserve.borrow_mut();
         if reserve.is_none() && self.phase.get() == Phase::Running && !self.in_handler() {
-            *reserve = Some(Reserve::new());
+            *reserve = Some(Reserve::open());
         }
     }
 

@@ -13,7 +13,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, SFlag, mknod};
 use rustix::fs::{SeekFrom, seek};
 
-use super::replace::{MODE, directory_of, follow, replace_by};
+use super::replace::{MODE, UNFINISHED, directory_of, follow, replace_by};
 
 /// After so many bytes of a file it is asked whether to go on.
 const PIECE: u64 = 32 << 20;
@@ -70,6 +70,10 @@ pub fn copy(from: &Path, to: &Path, goes_on: &dyn Fn() -> bool) -> Result<(), Fa
     let mut copying = Copying::new(goes_on, false);
     // What is told of is what was asked for, not what it leads to.
     let source = if found.is_dir() { from.to_path_buf() } else { source };
+    if target.is_symlink() && !found.is_dir() {
+        // An open file, as it is named in /proc.
+        return File::open(&source).and_then(|source| copying.in_place(&source, &target, &found)).map_err(failed);
+    }
     copying.copy(&source, &target, found.file_type())
 }
 
@@ -134,12 +138,13 @@ impl<'a> Copying<'a> {
         let name = (found.dev(), found.ino());
         if found.nlink() > 1 {
             if let Some(first) = self.links.get(&name) {
-                return anew(to, || fs::hard_link(first, to));
+                return anew(to, |to| fs::hard_link(first, to));
             }
             self.links.insert(name, to.into());
         }
         let mode = found.mode() & MODE;
-        match OpenOptions::new().write(true).create_new(true).mode(mode & 0o600).open(to) {
+        let make = |to: &Path| OpenOptions::new().write(true).create_new(true).mode(mode & 0o600).open(to);
+        match make(to) {
             Ok(copy) => {
                 let result = self.content(&source, &copy, &found).and_then(|()| self.finish(&copy, &found));
                 if result.is_err() {
@@ -150,8 +155,11 @@ impl<'a> Copying<'a> {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 // What leads out of a tree is not followed: the top was before.
                 if to.is_symlink() {
-                    fs::remove_file(to)?;
-                    return self.file(from, to);
+                    let copy = beside(to, make)?;
+                    self.content(&source, copy.as_file(), &found)?;
+                    self.finish(copy.as_file(), &found)?;
+                    copy.persist(to)?;
+                    return Ok(());
                 }
                 let is_done = replace_by(to, Some(mode), |copy, _| {
                     self.content(&source, copy, &found)?;
@@ -162,22 +170,30 @@ impl<'a> Copying<'a> {
                 }
                 // The attempt may have read it.
                 (&source).rewind()?;
-                let copy = OpenOptions::new().write(true).truncate(true).open(to)?;
-                // A device cannot have holes.
-                if copy.metadata()?.is_file() {
-                    self.content(&source, &copy, &found)
-                } else {
-                    self.bytes(&source, &copy, u64::MAX)
-                }
+                self.in_place(&source, to, &found)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Writes into what is there. A pipe is none of it: its reader would be waited for, whatever signals come.
+    fn in_place(&self, source: &File, to: &Path, found: &Metadata) -> io::Result<()> {
+        if to.metadata()?.file_type().is_fifo() {
+            return Err(io::Error::other("it is a pipe"));
+        }
+        let copy = OpenOptions::new().write(true).truncate(true).custom_flags(OFlag::O_NOCTTY.bits()).open(to)?;
+        // A device cannot have holes.
+        if copy.metadata()?.is_file() {
+            self.content(source, &copy, found)
+        } else {
+            self.bytes(source, &copy, u64::MAX)
         }
     }
 
     fn link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let found = from.symlink_metadata()?;
         let target = fs::read_link(from)?;
-        anew(to, || symlink(&target, to))?;
+        anew(to, |to| symlink(&target, to))?;
         self.own(&found, || to.symlink_metadata(), |uid, gid| lchown(to, uid, gid)).map(drop)
     }
 
@@ -194,7 +210,7 @@ impl<'a> Copying<'a> {
         };
         // Nobody else's until it has its owner.
         let first = Mode::from_bits_truncate((found.mode() & 0o600) as nix::libc::mode_t);
-        anew(to, || Ok(mknod(to, what, first, found.rdev())?))?;
+        anew(to, |to| Ok(mknod(to, what, first, found.rdev())?))?;
         let mode = self.own(&found, || to.symlink_metadata(), |uid, gid| lchown(to, uid, gid))?;
         fs::set_permissions(to, Permissions::from_mode(mode))
     }
@@ -291,15 +307,29 @@ fn has_holes(file: &File, found: &Metadata) -> io::Result<bool> {
     }
 }
 
-/// Makes something, in place of what is there.
-fn anew(to: &Path, make: impl Fn() -> io::Result<()>) -> io::Result<()> {
-    match make() {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !to.is_dir() => {
-            fs::remove_file(to)?;
-            make()
+/// Makes something, in place of what is there, in one step: what cannot be made costs nothing. A device stays.
+fn anew(to: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
+    match make(to) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let kind = to.symlink_metadata()?.file_type();
+            if kind.is_dir() || kind.is_char_device() || kind.is_block_device() {
+                return Err(error);
+            }
+            let made = beside(to, make)?;
+            let (new, old) = (made.path().symlink_metadata()?, to.symlink_metadata()?);
+            // rename(2) does nothing to two names of one file.
+            if (new.dev(), new.ino()) != (old.dev(), old.ino()) {
+                made.persist(to)?;
+            }
+            Ok(())
         }
         result => result,
     }
+}
+
+/// Makes something beside what it is to replace.
+fn beside<F>(to: &Path, make: impl Fn(&Path) -> io::Result<F>) -> io::Result<tempfile::NamedTempFile<F>> {
+    tempfile::Builder::new().prefix(UNFINISHED).make_in(directory_of(to), make)
 }
 
 fn owner_of(found: &Metadata) -> Owner {
@@ -321,16 +351,37 @@ pub fn rename(from: &Path, to: &Path, goes_on: &dyn Fn() -> bool) -> Result<(), 
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {}
         result => return result.map_err(failed),
     }
-    let place = tempfile::Builder::new().prefix(".stagesh-").tempdir_in(directory_of(to)).map_err(failed)?;
+    let place = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(directory_of(to)).map_err(failed)?;
     let copy = place.path().join(to.file_name().unwrap_or(to.as_os_str()));
-    let kind = from.symlink_metadata().map_err(failed)?.file_type();
-    Copying::new(goes_on, true).copy(from, &copy, kind)?;
-    fs::rename(&copy, to).map_err(failed)?;
+    let result = copy_and_take_name(from, &copy, to, goes_on);
+    if result.is_err() {
+        // Also what is write-protected in it.
+        let _ = super::remove::remove_all(place.path(), &|| true);
+    }
+    result?;
     super::remove::remove_all(from, goes_on).map_err(|failure| Failure {
         from: failure.path,
         to: to.into(),
         error: failure.error,
     })
+}
+
+/// Makes a copy that then takes its name. What is told of is the name, not where the copy was made.
+fn copy_and_take_name(from: &Path, copy: &Path, to: &Path, goes_on: &dyn Fn() -> bool) -> Result<(), Failure> {
+    let failed = |error| Failure { from: from.into(), to: to.into(), error };
+    let found = from.symlink_metadata().map_err(failed)?;
+    Copying::new(goes_on, true).copy(from, copy, found.file_type()).map_err(|failure| {
+        let below = failure.to.strip_prefix(copy).map(Path::to_path_buf).unwrap_or_default();
+        Failure { to: if below.as_os_str().is_empty() { to.into() } else { to.join(below) }, ..failure }
+    })?;
+    // A directory that is moved to another is written to: `..` in it changes. Source: rename(2), EACCES.
+    let is_protected = found.is_dir() && found.mode() & 0o200 == 0;
+    let set = |path: &Path, mode: u32| fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed);
+    if is_protected {
+        set(copy, found.mode() & MODE | 0o200)?;
+    }
+    fs::rename(copy, to).map_err(failed)?;
+    if is_protected { set(to, found.mode() & MODE) } else { Ok(()) }
 }
 
 #[cfg(test)]

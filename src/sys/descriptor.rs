@@ -136,7 +136,7 @@ impl Reserve {
 
     /// As many as can be had.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn open() -> Self {
         let all = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let count = all.map_or(Self::MOST, |all| Self::MOST.min(all / Self::PART));
         let first = nix::fcntl::open("/", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());

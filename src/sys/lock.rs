@@ -2,10 +2,13 @@
 
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
 use nix::sys::stat::{major, minor};
+
+use super::tree;
 
 /// A file on the way to its lock.
 #[derive(Debug)]
@@ -22,6 +25,9 @@ pub struct Locked {
     has_number: bool,
 }
 
+/// Nobody is waited for: a named pipe has a lock as well. Source: fifo(7).
+const AT_ONCE: OFlag = OFlag::O_NONBLOCK.union(OFlag::O_NOCTTY);
+
 /// What names a file for as long as it is open.
 pub type Identity = (u64, u64);
 
@@ -32,8 +38,9 @@ impl LockFile {
     ///
     /// As open(2).
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        Ok(Self { file, path: path.to_path_buf() })
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        Ok(Self { file: options.custom_flags(AT_ONCE.bits()).open(path)?, path: path.to_path_buf() })
     }
 
     /// Which file it is.
@@ -91,19 +98,30 @@ impl Locked {
     pub fn tell_holder(&mut self) {
         let file = &mut self.file.file;
         let mut text = String::new();
-        let is_read = (&*file).take(MOST_OF_NUMBER).read_to_string(&mut text).is_ok();
+        let is_regular = file.metadata().is_ok_and(|found| found.is_file());
+        let is_read = is_regular && (&*file).take(MOST_OF_NUMBER).read_to_string(&mut text).is_ok();
         if is_read && (text.is_empty() || number_in(&text).is_some()) {
             self.has_number = true;
             // Who has it, the kernel says as well: a disk that is full is no reason not to have it.
-            let _ =
-                file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+            let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(own_number().as_bytes()));
         }
     }
+
+    /// Whether the number of this process is all that the file holds: the script may have written to it since.
+    fn has_nothing_else(&self) -> bool {
+        let mut text = [0; MOST_OF_NUMBER as usize];
+        let read = self.file.file.read_at(&mut text, 0);
+        read.is_ok_and(|read| text[..read] == *own_number().as_bytes())
+    }
+}
+
+fn own_number() -> String {
+    format!("{}\n", std::process::id())
 }
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        if self.has_number {
+        if self.has_number && self.has_nothing_else() {
             // Whoever gets it next is not told of this process by an old number.
             let _ = self.file.file.set_len(0);
         }
@@ -130,19 +148,34 @@ fn number_in(text: &str) -> Option<i32> {
 ///
 /// As open(2).
 pub fn holder(path: &Path) -> io::Result<Option<i32>> {
-    let file = match File::open(path) {
+    let file = match OpenOptions::new().read(true).custom_flags(AT_ONCE.bits()).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
     let found = file.metadata()?;
     if let Ok(locks) = std::fs::read_to_string("/proc/locks") {
-        return Ok(locks.lines().filter_map(of_line).find(|lock| lock.is_of(&found)).map(|lock| lock.pid));
+        let lock = locks.lines().filter_map(of_line).find(|lock| lock.is_of(&found));
+        return Ok(lock.map(|lock| if tree::lookup(lock.pid).is_some() { lock.pid } else { heir(&found, lock.pid) }));
     }
     // Where the kernel does not tell, the file does.
     let mut text = String::new();
     file.take(MOST_OF_NUMBER).read_to_string(&mut text)?;
     Ok(number_in(&text))
+}
+
+/// The process that has inherited the lock of one that has ended, as a shell does that of flock(1); that one, if none is
+/// found. Source: proc_pid_fdinfo(5), `lock:`.
+fn heir(file: &Metadata, dead: i32) -> i32 {
+    let has_lock = |pid: &i32| {
+        let Ok(open) = std::fs::read_dir(format!("/proc/{pid}/fdinfo")) else { return false };
+        open.flatten().any(|open| {
+            let info = std::fs::read_to_string(open.path()).unwrap_or_default();
+            let locks = info.lines().filter_map(|line| of_line(line.strip_prefix("lock:")?.trim_start()));
+            locks.into_iter().any(|lock| lock.inode == file.ino())
+        })
+    };
+    tree::snapshot().into_iter().map(|entry| entry.pid).find(has_lock).unwrap_or(dead)
 }
 
 /// A lock as the kernel tells of it.

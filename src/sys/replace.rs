@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 
 /// The names of files that are not complete yet begin so.
-const UNFINISHED: &str = ".stagesh-";
+pub(super) const UNFINISHED: &str = ".stagesh-";
 
 /// So many links in a row are followed. Source: path_resolution(7).
 const MOST_LINKS: usize = 40;
@@ -20,7 +20,8 @@ pub const CIRCLE: i32 = Errno::ELOOP as i32;
 /// The bits of a mode that chmod(2) sets.
 pub const MODE: u32 = 0o7777;
 
-/// The file that a path leads to, which need not exist.
+/// The file that a path leads to, which need not exist. What the links of `/proc/pid/fd`, and so `/dev/stdout`, lead to has
+/// no name, or another one meanwhile: they are taken for what they lead to.
 ///
 /// # Errors
 ///
@@ -32,6 +33,7 @@ pub fn follow(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_path_buf();
     for _ in 0..MOST_LINKS {
         match std::fs::read_link(&path) {
+            Ok(_) if directory_of(&path).canonicalize()?.starts_with("/proc") => return Ok(path),
             Ok(target) => path = directory_of(&path).join(target),
             // No link, or nothing at all.
             Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound) => {
@@ -112,7 +114,7 @@ pub fn replace_by(
         .tempfile_in(directory_of(&target));
     let mut new = match made {
         Ok(new) => new,
-        Err(_) if known.is_some() => return Ok(false),
+        Err(error) if known.is_some() && is_refusal(&error) => return Ok(false),
         Err(error) => return Err(error),
     };
     if let Some(known) = &known {
@@ -131,6 +133,14 @@ pub fn replace_by(
         Err(refused) if known.is_some() && refused.error.raw_os_error() == Some(Errno::EBUSY as i32) => Ok(false),
         Err(refused) => Err(refused.error),
     }
+}
+
+/// Whether an error says that no file can be made there at all. Where there is only no room, the old text would be lost in
+/// place.
+fn is_refusal(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    // The last two are what /proc and the like say. The number of the error is gone: it has a path now.
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | NotFound | Unsupported)
 }
 
 /// Sets the mask of the permissions of files that are made from now on, by commands as well.

@@ -198,3 +198,68 @@ fn rename_moves_files_and_trees_also_to_another_file_system() {
     assert_eq!(place.list(), ["b", "d"]);
     assert_eq!(fs::read_dir(other.path()).expect("it is there").count(), 1);
 }
+
+#[test]
+fn what_cannot_be_made_costs_nothing_that_was_there() {
+    let place = Place::new();
+    let script = r#"fs::write("p", "old"); fs::mkdir("t"); fs::symlink("../p", "t/link"); fs::mkdir("s"); fs::write("s/link", "new");
+        try { fs::copy("/dev/zero", "p"); } catch (e) { print(e.reason); } print(fs::read("p")); print(fs::list(".").len());
+        fs::copy("s", "t"); print(fs::read("t/link") + fs::read("p"));"#;
+    let output = without_rights(&place, script);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "operation not permitted\nold\n4\nnewold\n",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn a_device_is_not_replaced_by_another() {
+    let place = Place::new();
+    let script = r#"for (number, name) in ["5", "3"] { run(["mknod", name.to_string(), "c", "1", number]); }
+        try { fs::copy("0", "1"); print("?"); } catch (e) { print(e.reason); } print(capture(["stat", "-c", "%T", "1"]));"#;
+    let output = code(script).cwd(place.path()).run();
+    if output.err().contains("mknod") {
+        return eprintln!("skipped: no device can be made");
+    }
+    output.expect(0, "file exists\n3\n");
+}
+
+#[test]
+fn a_copy_into_a_pipe_is_an_error_and_waits_for_no_reader() {
+    let place = Place::new();
+    make_fifo(&place, "pipe");
+    place.write("a/x", "text");
+    place.write("b/y", "");
+    make_fifo(&place, "b/x");
+    let script = r#"for (to, n) in ["pipe", "/dev/stdout"] { try { fs::copy("a/x", to); print("?"); } catch (e) { print(e.reason); } }
+        try { fs::copy("a", "b"); print("?"); } catch (e) { print(e.message); }"#;
+    let expected = "it is a pipe\nit is a pipe\nfs::copy: cannot copy `a/x` to `b/x`: it is a pipe\n";
+    run_in(&place, script).expect(0, expected);
+}
+
+#[test]
+fn what_is_write_protected_is_moved_to_another_file_system_or_leaves_nothing_there() {
+    let place = Place::new();
+    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
+        return eprintln!("skipped: there is no second file system");
+    };
+    fs::set_permissions(other.path(), Permissions::from_mode(0o777)).expect("it is ours");
+    let to = other.path().display().to_string();
+    let script = format!(
+        r#"fs::mkdir("a/sub"); fs::write("a/sub/x", "text"); fs::chmod("a/sub", 0o500); fs::chmod("a", 0o500);
+        fs::rename("a", "{to}/a"); print(fs::read("{to}/a/sub/x") + fs::stat("{to}/a").mode.to_octal()); fs::remove_all("{to}/a");
+        fs::mkdir("b/sub"); fs::write("b/sub/x", ""); fs::chmod("b/sub/x", 0); fs::chmod("b/sub", 0o500); fs::chmod("b", 0o500);
+        try {{ fs::rename("b", "{to}/b"); print("?"); }} catch (e) {{ print(e.message); }} print(fs::list("{to}"));"#
+    );
+    let output = without_rights(&place, &script);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    if getuid().is_root() || !told.contains("?") {
+        let expected =
+            format!("text500\nfs::rename: cannot rename `b/sub/x` to `{to}/b/sub/x`: permission denied\n[]\n");
+        assert_eq!(told, expected, "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let unlock = |name: &str| fs::set_permissions(place.path().join(name), Permissions::from_mode(0o700));
+    ["b", "b/sub"].iter().for_each(|name| unlock(name).expect("it is there"));
+}

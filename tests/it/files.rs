@@ -459,3 +459,29 @@ fn what_is_temporary_is_private_and_removed_in_its_turn() {
         .expect_code(1)
         .expect_error("fs::temp_dir: cannot make a file in `/no/such`: no such file or directory");
 }
+
+#[test]
+fn a_file_that_no_other_can_be_made_beside_for_want_of_room_is_left_as_it_is() {
+    let place = Place::new();
+    place.write("disk/x", "");
+    // As many files as there can be: a few blocks are left.
+    let script = r#"mount -t tmpfs -o size=128k,nr_inodes=5 tmpfs disk && cd disk && exec "$0" -e '
+        fs::write("f", "old"); let n = 0; try { loop { n += 1; fs::write(`${n}`, ""); } } catch { }
+        try { fs::write("f", "new"); print("?"); } catch (e) { print(e.reason); } print(fs::read("f"));'"#;
+    let Some(text) = in_namespace(&place, script) else { return eprintln!("skipped: nothing can be mounted") };
+    assert_eq!(text, "no space left on device\nold\n");
+}
+
+#[test]
+fn standard_output_is_written_by_its_name_whatever_it_is() {
+    let place = Place::new();
+    run_in(&place, r#"fs::write("/dev/stdout", "text\n"); fs::append("/dev/fd/1", "more\n");"#)
+        .expect(0, "text\nmore\n");
+    let script = r#"exec "$0" -e 'fs::write("/dev/stdout", "text\n"); print("after");' >> out"#;
+    let status = Command::new("sh").args(["-c", script, stagesh()]).current_dir(place.path()).status();
+    assert!(status.expect("it starts").success());
+    assert_eq!((place.read("out").as_str(), place.list()), ("text\nafter\n", vec!["out".to_string()]));
+    let script = r#"exec 7>gone; rm gone; exec "$0" -e 'fs::write("/dev/fd/7", "text"); print(fs::list("."));'"#;
+    let output = Command::new("sh").args(["-c", script, stagesh()]).current_dir(place.path()).output();
+    assert_eq!(String::from_utf8_lossy(&output.expect("it starts").stdout), "[\"./out\"]\n");
+}

@@ -133,3 +133,31 @@ fn a_lock_of_a_file_that_was_replaced_meanwhile_is_that_of_the_new_one() {
     second.finish().expect_code(0);
     first.finish().expect_code(0);
 }
+
+#[test]
+fn what_is_written_under_a_lock_stays() {
+    let place = Place::new();
+    let script = r#"let lock = fs::lock("a"); sh("echo important > a"); lock.unlock(); print(fs::read("a").trimmed());
+        for n in 0..2 { let lock = fs::lock("b"); fs::append("b", n + "\n"); lock.unlock(); } print(fs::read("b") == pid() + "\n0\n1\n");
+        fs::lock("c"); fs::append("c", "at the end");"#;
+    code(script).cwd(place.path()).run().expect(0, "important\ntrue\n");
+    assert!(place.read("c").ends_with("\nat the end"));
+}
+
+#[test]
+fn the_lock_of_a_named_pipe_waits_for_no_other_end() {
+    let place = Place::new();
+    crate::files::make_fifo(&place, "pipe");
+    let script =
+        r#"print(fs::holder("pipe") == ()); let lock = fs::lock("pipe"); print(fs::holder("pipe").pid == pid());"#;
+    code(script).cwd(place.path()).run().expect(0, "true\ntrue\n");
+}
+
+#[test]
+fn whoever_has_inherited_a_lock_is_its_holder() {
+    let place = Place::new();
+    // The process that took it has ended, and the kernel still tells its number.
+    let script = r#"let p = start(["sh", "-c", "exec 9>lock; flock 9; echo ready; exec sleep 600"], #{stdout: "capture"});
+        p.read_line(); print(fs::holder("lock").pid == p.pid); p.stop(); print(fs::holder("lock") == ());"#;
+    code(script).cwd(place.path()).run().expect(0, "true\ntrue\n");
+}
