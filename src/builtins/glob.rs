@@ -20,8 +20,8 @@ pub enum Error {
 enum Part {
     /// A name as it is.
     Name(PathBuf),
-    /// Names that match; those with a dot at the beginning only if the pattern has one.
-    Pattern(GlobMatcher, bool),
+    /// Names that match one of these; those with a dot at the beginning only if that has one.
+    Pattern(Vec<(GlobMatcher, bool)>),
     /// Any number of directories: `**`.
     Deep,
 }
@@ -61,9 +61,41 @@ fn part(part: &[u8]) -> Result<Part, Error> {
     }
     let shown = String::from_utf8_lossy(part);
     let text = std::str::from_utf8(part).map_err(|_| Error::Pattern(format!("the pattern `{shown}` is not UTF-8")))?;
-    let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(true).build();
-    let glob = glob.map_err(|error| Error::Pattern(format!("`{shown}` is no pattern: {}", error.kind())))?;
-    Ok(Part::Pattern(glob.compile_matcher(), text.starts_with('.')))
+    let matcher = |text: &str| {
+        let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(true).build();
+        let glob = glob.map_err(|error| Error::Pattern(format!("`{shown}` is no pattern: {}", error.kind())))?;
+        Ok((glob.compile_matcher(), text.starts_with('.')))
+    };
+    // What is told of is the pattern that was given.
+    matcher(text)?;
+    Ok(Part::Pattern(beginnings(text).iter().map(|text| matcher(text)).collect::<Result<_, _>>()?))
+}
+
+/// The patterns that a pattern stands for which begins with `{a,b}`: one may begin with a dot, and another not.
+fn beginnings(pattern: &str) -> Vec<String> {
+    if !pattern.starts_with('{') {
+        return vec![pattern.to_string()];
+    }
+    let (mut ends, mut depth, mut is_escaped, mut is_class) = (vec![0], 0, false, false);
+    for (at, letter) in pattern.char_indices() {
+        match letter {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            _ if is_class => is_class = letter != ']',
+            '[' => is_class = true,
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 1 => ends.push(at),
+            _ => {}
+        }
+        if depth == 0 {
+            ends.push(at);
+            let rest = &pattern[at + 1..];
+            let all = ends.windows(2).map(|ends| format!("{}{rest}", &pattern[ends[0] + 1..ends[1]]));
+            return all.flat_map(|pattern| beginnings(&pattern)).collect();
+        }
+    }
+    vec![pattern.to_string()]
 }
 
 fn is_hidden(name: &Path) -> bool {
@@ -88,9 +120,9 @@ impl Search<'_> {
                 let next = at.join(name);
                 if next.symlink_metadata().is_ok() { self.go(next, rest) } else { Ok(()) }
             }
-            Part::Pattern(matcher, dots) => {
+            Part::Pattern(matchers) => {
                 for (name, kind) in self.list(&at)? {
-                    if (*dots || !is_hidden(&name)) && matcher.is_match(&name) {
+                    if matchers.iter().any(|(matcher, dots)| (*dots || !is_hidden(&name)) && matcher.is_match(&name)) {
                         let next = at.join(name);
                         if rest.is_empty() || kind.is_dir() || next.is_dir() {
                             self.go(next, rest)?;

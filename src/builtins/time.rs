@@ -66,7 +66,7 @@ fn format(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     };
     let format = args::text(verb, call.engine(), &given[1])?;
     let wrong = |why| Error::Words(verb, why);
-    let time = time.ok_or_else(|| wrong(format!("the time {} is not in the years -9999 to 9999", given[0])))?;
+    let time = time.ok_or_else(|| wrong(format!("the time {} is not in -377705023201 to 253402207200", given[0])))?;
     let name = call.host.environment.get(OsStr::new("TZ"));
     let zone = zone(name.as_deref()).ok_or_else(|| {
         wrong(format!("there is no time zone {:?}, which TZ names", name.unwrap_or_default().to_string_lossy()))

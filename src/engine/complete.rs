@@ -457,7 +457,7 @@ pub(super) mod tests {
                 assert_eq!(ways(session, &format!("brew‸{rest}")), ["brew"], "{rest}");
             }
             assert_eq!(ways(session, "cwd‸()"), ["cwd"]);
-            assert_eq!(ways(session, "\"\".tri‸()"), ["\"\".trim"]);
+            assert_eq!(ways(session, "\"\".tri‸()"), ["\"\".trim", "\"\".trimmed"]);
             assert_eq!(ways(session, "env::ho‸()"), ["env::home", "env::hostname"]);
             assert_eq!(ways(session, "js‸::parse"), ["json"]);
         });

@@ -230,6 +230,9 @@ fn a_pattern_finds_what_a_shell_would_find() {
     found(".*.c", &[".hidden.c"]);
     found("?.[ch]", &["a.c", "b.c", "b.h"]);
     found("{a,b}.c", &["a.c", "b.c"]);
+    found("{.hidden,a,{b,x}}.c", &[".hidden.c", "a.c", "b.c"]);
+    found("{*,.h*}.c", &[".hidden.c", "a.c", "b.c"]);
+    found("{?,[,}],\\,}.c", &["a.c", "b.c"]);
     found("src/*", &["src/deep", "src/up", "src/x.c"]);
     found("src/*/", &["src/deep/", "src/up/"]);
     found("*/x.c", &["src/x.c"]);

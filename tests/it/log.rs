@@ -419,6 +419,10 @@ fn an_error_has_its_true_text_for_the_script() {
         "log::mask(\"hunter2\"); try { throw \"no hunter2\" } catch (e) { print(e.message.len()); print(e.message); }
         try { run([\"sh\", \"-c\", \"exit 3\", \"hunter2\"]); } catch (e) { print(e.command.len()); }";
     code(script).run().expect(0, "10\nno ***\n22\n");
+    // The command is quoted in it, and the error is shown whole.
+    let script =
+        "log::mask(\"hun'ter2\"); try { run([\"false\", \"hun'ter2\"]); } catch (e) { print(e); print(e.command); }";
+    code(script).run().expect_code(0).expect_not("ter2");
 }
 
 #[test]
