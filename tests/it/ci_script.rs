@@ -22,6 +22,8 @@ point() {
 }
 ";
 
+const SECRETS: &str = "TOKEN=hunter-2-hunter\nBLANK=  \nEMPTY=\nQUOTED=\"in quotes\"\n";
+
 struct Server {
     place: Place,
 }
@@ -31,7 +33,7 @@ impl Server {
     fn new() -> Self {
         let server = Self { place: Place::new() };
         server.place.write("repo/Makefile", "all:\n");
-        server.place.write("repo/secrets.env.gpg", "TOKEN=hunter-2-hunter\n");
+        server.place.write("repo/secrets.env.gpg", SECRETS);
         std::fs::create_dir(server.path("home")).expect("it is new");
         for words in [
             &["init", "--quiet"][..],
@@ -44,9 +46,12 @@ impl Server {
             "case \"$*\" in *rev-parse*) point rev-parse;; *clone*) point clone;; *--detach*) point checkout;; esac";
         server.stand_in("git", &format!("{git}\nexec {} \"$@\"", find("git")));
         server.stand_in("gpg", "point gpg; cat \"$6\" > \"$4\"");
-        let make = "case \"$*\" in deploy) point deploy; cp secrets.env \"$SITE\"; echo deployed;; *) point build; cat secrets.env; echo built \"$@\";; esac";
+        let make = "case \"$*\" in deploy) point deploy; cp secrets.env \"$SITE\"; echo deployed;; *) point build; cat secrets.env; tr -d '\"' < secrets.env; echo built \"$@\";; esac";
         server.stand_in("make", make);
-        server.stand_in("msmtp", "point msmtp; { echo \"to $2\"; cat; } > \"$BOX\"");
+        server.stand_in(
+            "msmtp",
+            "point msmtp; [ -z \"$GATE\" ] || read -r line < \"$GATE\"; { echo \"to $2\"; cat; } > \"$BOX\"",
+        );
         server
     }
 
@@ -123,13 +128,13 @@ fn a_commit_is_built_deployed_and_reported() {
     let server = Server::new();
     let output = server.pipeline().arg("--make-jobs").arg("3").arg("--mail-to").arg("you@localhost").run();
     output.expect_code(0);
-    assert_eq!(server.place.read("site"), "TOKEN=hunter-2-hunter\n");
+    assert_eq!(server.place.read("site"), SECRETS);
     let commit = server.commit();
     let log = server.place.read(&format!("ro[o]t/logs/{commit}.log"));
     for text in ["built -j 3", "deployed", "TOKEN=***", "is done"] {
         assert!(log.contains(text), "{text:?} is not in the log:\n{log}");
     }
-    assert!(!log.contains("hunter-2"), "{log}");
+    assert!(!log.contains("hunter-2") && !log.contains("in quotes"), "{log}");
     let mail = server.place.read("box");
     assert!(
         mail.starts_with(&format!("to you@localhost\nTo: you@localhost\nSubject: [ci] {commit} passed\n\n")),
@@ -203,7 +208,7 @@ fn of_three_at_once_the_newest_is_deployed() {
     first.end().expect_code(143);
     second.end().expect_code(143);
     expect_gone(&[one, two]);
-    assert_eq!(server.place.read("site"), "TOKEN=hunter-2-hunter\n");
+    assert_eq!(server.place.read("site"), SECRETS);
     server.expect_nothing_left();
 }
 
@@ -248,5 +253,34 @@ fn a_run_that_does_not_make_room_is_killed_and_cleaned_up_after() {
     older.end().expect_death(Signal::SIGKILL);
     drop(held);
     newer.end().expect_code(0);
+    server.expect_nothing_left();
+}
+
+#[test]
+fn runs_of_one_commit_have_a_log_each() {
+    let server = Server::new();
+    let mut first = server.pipeline().arg("--mail-to").arg("you@localhost").env("PAUSE", Some("build")).start();
+    first.wait_for_error_after_pid(" is at build\n");
+    server.pipeline().arg("--action").arg("build").run().expect_code(0);
+    first.signal(Signal::SIGTERM);
+    first.end().expect_code(143);
+    let mail = server.place.read("box");
+    assert!(mail.contains("stopped by TERM\n\n") && !mail.contains("is done"), "{mail}");
+    assert_eq!(server.list("ro[o]t/logs").len(), 2);
+    server.expect_nothing_left();
+}
+
+#[test]
+fn a_run_that_has_made_room_may_take_its_time_to_mail() {
+    let server = Server::new();
+    crate::files::make_fifo(&server.place, "gate");
+    let older = server.pipeline().arg("--mail-to").arg("you@localhost").env("GATE", server.path("gate").to_str());
+    let mut older = older.env("PAUSE", Some("build")).start();
+    older.wait_for_error_after_pid(" is at build\n");
+    server.pipeline().run().expect_code(0).expect_error("makes room");
+    assert!(!older.has_ended());
+    std::fs::write(server.path("gate"), "\n").expect("it is waited for");
+    older.end().expect_code(143);
+    assert!(server.place.read("box").contains("stopped by TERM\n\n"));
     server.expect_nothing_left();
 }
