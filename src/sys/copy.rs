@@ -70,7 +70,7 @@ pub fn copy(from: &Path, to: &Path, goes_on: &dyn Fn() -> bool) -> Result<(), Fa
     let mut copying = Copying::new(goes_on, false);
     // What is told of is what was asked for, not what it leads to.
     let source = if found.is_dir() { from.to_path_buf() } else { source };
-    if target.is_symlink() && !found.is_dir() {
+    if target.is_symlink() && found.is_file() {
         // An open file, as it is named in /proc.
         return File::open(&source).and_then(|source| copying.in_place(&source, &target, &found)).map_err(failed);
     }

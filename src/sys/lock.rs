@@ -168,14 +168,21 @@ pub fn holder(path: &Path) -> io::Result<Option<i32>> {
 /// found. Source: proc_pid_fdinfo(5), `lock:`.
 fn heir(file: &Metadata, dead: i32) -> i32 {
     let has_lock = |pid: &i32| {
-        let Ok(open) = std::fs::read_dir(format!("/proc/{pid}/fdinfo")) else { return false };
-        open.flatten().any(|open| {
-            let info = std::fs::read_to_string(open.path()).unwrap_or_default();
-            let locks = info.lines().filter_map(|line| of_line(line.strip_prefix("lock:")?.trim_start()));
-            locks.into_iter().any(|lock| lock.inode == file.ino())
-        })
+        let Ok(open) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+        open.flatten().filter(|open| std::fs::metadata(open.path()).is_ok_and(|found| is_same(&found, file))).any(
+            |open| {
+                let info = format!("/proc/{pid}/fdinfo/{}", open.file_name().display());
+                let info = std::fs::read_to_string(info).unwrap_or_default();
+                info.lines()
+                    .any(|line| line.strip_prefix("lock:").is_some_and(|lock| of_line(lock.trim_start()).is_some()))
+            },
+        )
     };
     tree::snapshot().into_iter().map(|entry| entry.pid).find(has_lock).unwrap_or(dead)
+}
+
+fn is_same(a: &Metadata, b: &Metadata) -> bool {
+    (a.dev(), a.ino()) == (b.dev(), b.ino())
 }
 
 /// A lock as the kernel tells of it.
@@ -195,9 +202,10 @@ impl Told {
         if self.inode != file.ino() {
             return false;
         }
-        let is_file = |found: &Metadata| (found.dev(), found.ino()) == (file.dev(), file.ino());
         match std::fs::read_dir(format!("/proc/{}/fd", self.pid)) {
-            Ok(open) => open.flatten().any(|open| std::fs::metadata(open.path()).is_ok_and(|found| is_file(&found))),
+            Ok(open) => {
+                open.flatten().any(|open| std::fs::metadata(open.path()).is_ok_and(|found| is_same(&found, file)))
+            }
             Err(_) => (major(file.dev()), minor(file.dev())) == (u64::from(self.major), u64::from(self.minor)),
         }
     }
