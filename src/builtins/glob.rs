@@ -62,7 +62,7 @@ fn part(part: &[u8]) -> Result<Part, Error> {
     let shown = String::from_utf8_lossy(part);
     let text = std::str::from_utf8(part).map_err(|_| Error::Pattern(format!("the pattern `{shown}` is not UTF-8")))?;
     let matcher = |text: &str| {
-        let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(true).build();
+        let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(true).empty_alternates(true).build();
         let glob = glob.map_err(|error| Error::Pattern(format!("`{shown}` is no pattern: {}", error.kind())))?;
         Ok((glob.compile_matcher(), text.starts_with('.')))
     };
@@ -73,29 +73,47 @@ fn part(part: &[u8]) -> Result<Part, Error> {
 
 /// The patterns that a pattern stands for which begins with `{a,b}`: one may begin with a dot, and another not.
 fn beginnings(pattern: &str) -> Vec<String> {
-    if !pattern.starts_with('{') {
-        return vec![pattern.to_string()];
-    }
-    let (mut ends, mut depth, mut is_escaped, mut is_class) = (vec![0], 0, false, false);
+    let Some(ends) = ends_of_alternatives(pattern) else { return vec![pattern.to_string()] };
+    let rest = &pattern[ends[ends.len() - 1] + 1..];
+    let all = ends.windows(2).map(|ends| format!("{}{rest}", &pattern[ends[0] + 1..ends[1]]));
+    let mut all: Vec<String> = all.flat_map(|pattern| beginnings(&pattern)).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Where the brace that a pattern begins with opens, where its commas are, and where it closes.
+fn ends_of_alternatives(pattern: &str) -> Option<Vec<usize>> {
+    let mut ends = Vec::new();
+    let (mut depth, mut is_escaped) = (0, false);
+    // How many characters a class has so far, beside what turns it round: a `]` at its beginning is one of them.
+    let mut class: Option<usize> = None;
     for (at, letter) in pattern.char_indices() {
+        if let Some(count) = class {
+            class = match letter {
+                ']' if count > 0 => None,
+                '!' | '^' if count == 0 && pattern[..at].ends_with('[') => class,
+                _ => Some(count + 1),
+            };
+            continue;
+        }
         match letter {
             _ if is_escaped => is_escaped = false,
             '\\' => is_escaped = true,
-            _ if is_class => is_class = letter != ']',
-            '[' => is_class = true,
+            '[' => class = Some(0),
             '{' => depth += 1,
             '}' => depth -= 1,
-            ',' if depth == 1 => ends.push(at),
             _ => {}
         }
-        if depth == 0 {
+        let is_end = matches!((letter, depth), ('{' | ',', 1) | ('}', 0));
+        if is_end {
             ends.push(at);
-            let rest = &pattern[at + 1..];
-            let all = ends.windows(2).map(|ends| format!("{}{rest}", &pattern[ends[0] + 1..ends[1]]));
-            return all.flat_map(|pattern| beginnings(&pattern)).collect();
+        }
+        if depth == 0 {
+            return Some(ends).filter(|ends| ends.len() > 1);
         }
     }
-    vec![pattern.to_string()]
+    None
 }
 
 fn is_hidden(name: &Path) -> bool {

@@ -33,7 +33,8 @@ pub fn register(engine: &mut Engine) {
 }
 
 const BLOB: &str = "Size of blob";
-const STRING: &str = "Length of string";
+/// What is too long.
+pub(super) const STRING: &str = "Length of string";
 
 fn low_byte(value: INT) -> u8 {
     (value & 0xff) as u8
@@ -45,7 +46,8 @@ fn checked(what: &str, length: INT) -> Checked<usize> {
     if length > LIMIT { Err(too_long(what)) } else { Ok(length) }
 }
 
-fn too_long(what: &str) -> Box<EvalAltResult> {
+/// The error of what would be longer than [`LIMIT`].
+pub(super) fn too_long(what: &str) -> Box<EvalAltResult> {
     EvalAltResult::ErrorDataTooLarge(what.into(), Position::NONE).into()
 }
 

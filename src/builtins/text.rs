@@ -4,7 +4,7 @@ use std::any::TypeId;
 
 use rhai::{Array, Dynamic, ImmutableString};
 
-use super::{Room, args, output};
+use super::{Room, args, output, sizes};
 
 /// Registers the room.
 pub fn register(room: &mut Room<'_>) {
@@ -25,6 +25,11 @@ pub fn register(room: &mut Room<'_>) {
         };
         let array = given[0].read_lock::<Array>().expect("it is registered for arrays");
         let shown: Vec<ImmutableString> = array.iter().map(|element| output::text_of(call, element)).collect();
+        let length =
+            shown.iter().map(|text| text.len()).sum::<usize>() + separator.len() * shown.len().saturating_sub(1);
+        if length > sizes::LIMIT {
+            return Err(sizes::too_long(sizes::STRING));
+        }
         Ok(shown.join(&*separator).into())
     });
 }

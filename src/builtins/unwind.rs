@@ -22,10 +22,11 @@ pub fn run_down_to(host: &Host, engine: &Engine, level: usize, mark: EntryId, en
     let ending = Rc::new(ending.clone());
     let mut caller = Caller::new(engine, level);
     host.distrust_directory();
-    host.let_go_of_reserve();
     while let Some((_, entry)) = host.stack(|stack| stack.pop(mark)) {
+        host.let_go_of_reserve();
         run_entry(host, &mut caller, entry, &ending);
     }
+    host.keep_reserve();
 }
 
 /// Calls one entry as the clean-up does: what it raises is reported, and the rest goes on.
@@ -104,6 +105,7 @@ pub fn run_one(host: &Host, context: &NativeCallContext<'_>, id: EntryId) -> Out
     host.distrust_directory();
     host.let_go_of_reserve();
     let (result, stop) = call(host, &mut Caller::new(context.engine(), level), &entry, host.outcome());
+    host.keep_reserve();
     let result = if settle(host, &entry, stop) {
         Ok(Dynamic::UNIT)
     } else {

@@ -72,6 +72,9 @@ const HARMLESS: [&str; 4] = ["to_float", "to_int", "to_string", "type_of"];
 /// their text: so many take it 0.3 s, in which no signal is acted on, and twice as many four times as long.
 const MOST_POOLED: usize = 5000;
 
+/// The key of a map counts as so many of them: it takes the compiler seven times as long to find.
+const KEY: usize = 3;
+
 /// What is in a tree that may be misread.
 #[derive(Debug, Default)]
 struct Found {
@@ -94,7 +97,7 @@ struct Found {
     imports_in_block: bool,
     /// Whether one is imported anywhere.
     imports: bool,
-    /// How many literals and chains there are.
+    /// How many literals and chains there are, and keys, which count more.
     pooled: usize,
 }
 
@@ -125,6 +128,7 @@ impl Found {
                 self.pooled += 1;
             }
             Expr::Index(..) | Expr::Dot(..) => self.pooled += 1,
+            Expr::Map(parts, _) => self.pooled += KEY * parts.0.len(),
             Expr::DynamicConstant(..) => {
                 self.pooled += 1;
                 self.called.push(ImmutableString::new());

@@ -117,9 +117,10 @@ impl<H> State<H> {
     }
 
     /// Keeps descriptors for the handlers, while none runs: the script may use up all others.
-    fn keep_reserve(&self) {
+    pub fn keep_reserve(&self) {
         let mut reserve = self.reserve.borrow_mut();
-        if reserve.is_none() && self.phase.get() == Phase::Running && !self.in_handler() {
+        let is_wanted = || self.phase.get() == Phase::Running && !self.in_handler() && !self.stack.borrow().is_empty();
+        if reserve.is_none() && is_wanted() {
             *reserve = Some(Reserve::open());
         }
     }

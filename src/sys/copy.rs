@@ -351,8 +351,10 @@ pub fn rename(from: &Path, to: &Path, goes_on: &dyn Fn() -> bool) -> Result<(), 
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {}
         result => return result.map_err(failed),
     }
+    // `..` and `/` are no names that something can take.
+    let name = to.file_name().ok_or_else(|| failed(Errno::EBUSY.into()))?;
     let place = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(directory_of(to)).map_err(failed)?;
-    let copy = place.path().join(to.file_name().unwrap_or(to.as_os_str()));
+    let copy = place.path().join(name);
     let result = copy_and_take_name(from, &copy, to, goes_on);
     if result.is_err() {
         // Also what is write-protected in it.

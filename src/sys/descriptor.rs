@@ -129,16 +129,17 @@ impl Directory {
 pub struct Reserve(#[expect(dead_code, reason = "they are held")] Vec<OwnedFd>);
 
 impl Reserve {
-    /// The most that is kept: a command whose streams are captured needs six, and looks into /proc.
+    /// The most that is kept.
     const MOST: u64 = 16;
-    /// What is kept is no more than such a part of all. Source: `RLIMIT_NOFILE`, getrlimit(2).
-    const PART: u64 = 16;
+    /// What a command needs whose streams are captured.
+    const LEAST: u64 = 6;
 
-    /// As many as can be had.
+    /// As many as can be had. Source: `RLIMIT_NOFILE`, getrlimit(2).
     #[must_use]
     pub fn open() -> Self {
         let all = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        let count = all.map_or(Self::MOST, |all| Self::MOST.min(all / Self::PART));
+        // No more than a sixteenth of all, or what a command needs, but a quarter where that is less.
+        let count = all.map_or(Self::MOST, |all| (all / 16).clamp(Self::LEAST, Self::MOST).min(all / 4));
         let first = nix::fcntl::open("/", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
         let Some(first) = first.ok().filter(|_| count > 0) else { return Self(Vec::new()) };
         let mut kept: Vec<OwnedFd> = (1..count).map_while(|_| first.try_clone().ok()).collect();

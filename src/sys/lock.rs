@@ -155,8 +155,12 @@ pub fn holder(path: &Path) -> io::Result<Option<i32>> {
     };
     let found = file.metadata()?;
     if let Ok(locks) = std::fs::read_to_string("/proc/locks") {
-        let lock = locks.lines().filter_map(of_line).find(|lock| lock.is_of(&found));
-        return Ok(lock.map(|lock| if tree::lookup(lock.pid).is_some() { lock.pid } else { heir(&found, lock.pid) }));
+        let told: Vec<Told> = locks.lines().filter_map(of_line).filter(|lock| lock.inode == found.ino()).collect();
+        let is_alive = |pid: &i32| tree::lookup(*pid).is_some_and(|entry| !entry.zombie);
+        let holder = told.iter().find(|lock| lock.is_of(&found)).map(|lock| lock.pid).filter(is_alive);
+        // In another namespace the kernel says nothing of a lock whose process has ended.
+        let may_be_inherited = !told.is_empty() || !tree::is_initial();
+        return Ok(holder.or_else(|| if may_be_inherited { heir(&found) } else { None }));
     }
     // Where the kernel does not tell, the file does.
     let mut text = String::new();
@@ -164,9 +168,9 @@ pub fn holder(path: &Path) -> io::Result<Option<i32>> {
     Ok(number_in(&text))
 }
 
-/// The process that has inherited the lock of one that has ended, as a shell does that of flock(1); that one, if none is
-/// found. Source: proc_pid_fdinfo(5), `lock:`.
-fn heir(file: &Metadata, dead: i32) -> i32 {
+/// The process that has inherited the lock of one that has ended, as a shell does that of flock(1). Source:
+/// proc_pid_fdinfo(5), `lock:`.
+fn heir(file: &Metadata) -> Option<i32> {
     let has_lock = |pid: &i32| {
         let Ok(open) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
         open.flatten().filter(|open| std::fs::metadata(open.path()).is_ok_and(|found| is_same(&found, file))).any(
@@ -178,7 +182,7 @@ fn heir(file: &Metadata, dead: i32) -> i32 {
             },
         )
     };
-    tree::snapshot().into_iter().map(|entry| entry.pid).find(has_lock).unwrap_or(dead)
+    tree::snapshot().into_iter().map(|entry| entry.pid).find(has_lock)
 }
 
 fn is_same(a: &Metadata, b: &Metadata) -> bool {

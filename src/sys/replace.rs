@@ -138,9 +138,10 @@ pub fn replace_by(
 /// Whether an error says that no file can be made there at all. Where there is only no room, the old text would be lost in
 /// place.
 fn is_refusal(error: &io::Error) -> bool {
-    use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem, Unsupported};
-    // The last two are what /proc and the like say. The number of the error is gone: it has a path now.
-    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | NotFound | Unsupported)
+    use io::ErrorKind::{InvalidFilename, NotFound, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    // `NotFound` and `Unsupported` are what /proc and the like say, `InvalidFilename` that the path would be too long. The
+    // number of the error is gone: it has a path now.
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | NotFound | Unsupported | InvalidFilename)
 }
 
 /// Sets the mask of the permissions of files that are made from now on, by commands as well.

@@ -39,6 +39,13 @@ pub fn is_known() -> bool {
     lookup_self().is_some_and(|pid| pid == nix::unistd::getpid().as_raw())
 }
 
+/// Whether this process is in the namespace of processes that the system began with. Source: pid_namespaces(7), and
+/// `PROC_PID_INIT_INO` of the kernel.
+#[must_use]
+pub fn is_initial() -> bool {
+    std::fs::read_link("/proc/self/ns/pid").is_ok_and(|name| name.as_os_str() == "pid:[4026531836]")
+}
+
 fn lookup_self() -> Option<i32> {
     std::fs::read_link("/proc/self").ok()?.to_str()?.parse().ok()
 }

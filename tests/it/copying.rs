@@ -245,6 +245,10 @@ fn what_is_write_protected_is_moved_to_another_file_system_or_leaves_nothing_the
     let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
         return eprintln!("skipped: there is no second file system");
     };
+    let device = |path: &Path| fs::metadata(path).expect("it is there").dev();
+    if device(other.path()) == device(&place.path()) {
+        return eprintln!("skipped: there is no second file system");
+    }
     fs::set_permissions(other.path(), Permissions::from_mode(0o777)).expect("it is ours");
     let to = other.path().display().to_string();
     let script = format!(
@@ -262,4 +266,20 @@ fn what_is_write_protected_is_moved_to_another_file_system_or_leaves_nothing_the
     }
     let unlock = |name: &str| fs::set_permissions(place.path().join(name), Permissions::from_mode(0o700));
     ["b", "b/sub"].iter().for_each(|name| unlock(name).expect("it is there"));
+}
+
+#[test]
+fn what_is_no_name_takes_nothing_from_another_file_system() {
+    let place = Place::new();
+    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
+        return eprintln!("skipped: there is no second file system");
+    };
+    fs::write(other.path().join("x"), "new").expect("there is room");
+    place.write("a/x", "old");
+    let from = other.path().display();
+    let script = format!(
+        r#"try {{ fs::rename("{from}", "a/.."); print("?"); }} catch (e) {{ print("no"); }} print(fs::read("a/x"));"#
+    );
+    run_in(&place, &script).expect(0, "no\nold\n");
+    assert_eq!(place.list(), ["a"]);
 }

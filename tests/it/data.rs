@@ -193,3 +193,10 @@ fn elements_are_joined_as_print_shows_them() {
         "|a|a, b, c\n1/-2.5/true/x//[1, \"y\"]/#{\"a\": 1}\nab\n[\"a\", \"b\"]\n-5\njoin: expected a string, not `5`\n";
     prints(script, told);
 }
+
+#[test]
+fn elements_that_are_too_long_together_are_an_error_and_cost_no_handler() {
+    let script = r#"atexit(|| print("cleaned")); let text = ""; text.pad(1 << 20, 'x'); let list = []; list.pad(1 << 20, text);
+        try { list.join(""); } catch { print("no"); }"#;
+    code(script).run().expect(1, "cleaned\n").expect_error("above the limit of 2 GiB");
+}

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use stagesh::builtins::names;
 
-use crate::harness::{CHANGES_OUTPUT, Place, root, stagesh, without_times};
+use crate::harness::{CHANGES_OUTPUT, Place, code, root, stagesh, without_times};
 
 /// A fenced block of a page.
 pub(crate) struct Block {
@@ -165,5 +165,23 @@ fn every_pitfall_names_tests_that_exist() {
             let (_, function) = name.split_once("::").unwrap_or_else(|| panic!("{name} is no path of a test"));
             assert!(tests.contains(&format!("fn {function}()")), "docs/pitfalls.md: there is no test {name}");
         }
+    }
+}
+
+/// The parts, keys and options that the language page names.
+const KEYS: &str = "action append args arg backoff check choices code command cwd delay env error every fallback file \
+    foreground grace help id kind line link message mode mtime name ok path pending pid position quiet reason required \
+    running seconds signal size source stage status stderr stdin stdout text timed_out timeout times wait what";
+
+#[test]
+fn no_name_is_a_word_that_the_language_reserves() {
+    let keys = KEYS.split_whitespace();
+    let words: BTreeSet<&str> = keys.chain(names::MEMBERS.iter().map(|(name, _)| *name)).collect();
+    let use_of = |word: &str| format!("let it = #{{{word}: 1}}; it.{word}; it.{word}();\n");
+    let check = |script: String| code(&script).options(&["--check"]).run();
+    check(words.iter().map(|word| use_of(word)).collect()).expect(0, "");
+    check(names::GLOBAL.iter().map(|known| format!("print({});\n", known.name)).collect()).expect(0, "");
+    for reserved in ["default", "new", "spawn", "is"] {
+        check(use_of(reserved)).expect_code(2);
     }
 }

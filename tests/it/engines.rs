@@ -230,6 +230,10 @@ fn the_walker_takes_a_text_with_more_literals_than_the_vm_compiles_quickly() {
         Run::new().arg("script.rhai").cwd(place.path()).options(&["--engine", "vm"]).run().out()
     };
     assert_eq!([told(4000), told(5000)], ["ac\n", "abc\n"]);
+    // A key counts as three.
+    let keys: String = (0..1700).map(|n| format!("k{n}: s,")).collect();
+    let script = format!("let s = \"abc\"; let map = #{{{keys}}}; s[1..=1].len(); print(s);");
+    code(&script).options(&["--engine", "vm"]).run().expect(0, "abc\n");
 }
 
 /// The pages of `docs` and the README.
