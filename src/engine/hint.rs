@@ -169,9 +169,11 @@ fn in_place_hint(at: Option<&Place>, sources: &Sources) -> Option<String> {
             among.or_else(|| words.into_iter().find_map(|word| given_to(word, &lines, before)))
         }
     }?;
-    Some(format!(
-        "`{verb}` works in place and returns `()`: call it on a variable of its own line, then use the variable"
-    ))
+    let instead = match verb {
+        "trim" => "`trimmed` returns a copy",
+        _ => "call it on a variable of its own line, then use the variable",
+    };
+    Some(format!("`{verb}` works in place and returns `()`: {instead}"))
 }
 
 fn last_word(text: &str) -> Option<&str> {

@@ -305,7 +305,9 @@ fn what_works_in_place_is_told_to() {
         ("let a = [];\nlet b = a.push(1);\nb.len();", "push"),
         ("let a = [2, 1];\nfor x in a.sort() { }", "sort"),
     ] {
-        code(text).run().expect_code(1).expect_error(&format!("help: `{verb}` works in place and returns `()`"));
+        let instead = if verb == "trim" { "`trimmed` returns a copy" } else { "call it on a variable" };
+        let hint = format!("help: `{verb}` works in place and returns `()`: {instead}");
+        code(text).run().expect_code(1).expect_error(&hint);
     }
     for text in [
         "let list = []; list.push(read_line().len());",
