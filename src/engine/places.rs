@@ -8,8 +8,8 @@ use super::tokens::{Lexeme, Tokens};
 /// The place of an error in the text `source`.
 ///
 /// - Of a property, the walker says where its `.` is and the VM where its name is: it is the name.
-/// - Of an operator with `=`, or of a bit that is set to no `bool`, whose left side is an index or a property, the VM says where the first of these begins, and
-///   the walker where the operator is: it is the operator.
+/// - Of an operator with `=`, or of a bit that is set to no `bool`, whose left side is an index or a property, the VM says where
+///   the first of these begins, and the walker where the operator is: it is the operator.
 /// - Of a module that is not there, the walker says where the path begins and the VM where the name behind it is: it is the
 ///   path.
 /// - Of a value that is called and is no function, the walker says where the first argument is and the VM where the `call`
