@@ -479,6 +479,16 @@ fn a_file_that_no_other_can_be_made_beside_for_want_of_room_is_left_as_it_is() {
 }
 
 #[test]
+fn a_file_whose_path_is_too_long_for_another_beside_it_is_written_in_place() {
+    let place = Place::new();
+    // `PATH_MAX` is 4096 with the byte that ends it.
+    let script = r#"let path = "d"; path.pad(200, 'd'); let dir = path; while dir.len() + 201 < 4080 { dir += "/" + path; }
+        dir.pad(4080, '/'); fs::mkdir(dir); let file = dir + "file"; fs::append(file, "old"); fs::write(file, "new"); print(fs::read(file));
+        fs::remove_all(path);"#;
+    run_in(&place, script).expect(0, "new\n");
+}
+
+#[test]
 fn standard_output_is_written_by_its_name_whatever_it_is() {
     let place = Place::new();
     run_in(&place, r#"fs::write("/dev/stdout", "text\n"); fs::append("/dev/fd/1", "more\n");"#)

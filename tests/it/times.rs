@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::harness::{code, refuses};
+use crate::harness::{Place, code, refuses};
 
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later").as_secs_f64()
@@ -54,6 +54,16 @@ fn without_tz_a_time_is_that_of_the_machine() {
     assert_eq!(seen.stdout, date.expect("there is a date").stdout, "{seen}");
     let script = "env::unset(\"TZ\"); print(time::format(1721000000, \"%F %T %Z\"));";
     assert_eq!(code(script).env("TZ", Some("<here>-5")).run().stdout, seen.stdout);
+}
+
+#[test]
+fn a_time_zone_in_a_pipe_is_waited_for_by_nobody() {
+    let place = Place::new();
+    crate::files::make_fifo(&place, "pipe");
+    let script = "try { time::format(0, \"%F\"); } catch (e) { print(e.message); }";
+    let run = code(script).env("TZ", place.path().join("pipe").to_str()).run();
+    run.expect_code(0);
+    assert!(run.out().starts_with("time::format: there is no time zone "), "{run}");
 }
 
 #[test]
