@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use rhai::{AST, ASTFlags, ASTNode, Expr, FnCallExpr, ImmutableString, Module, ScriptFuncDef, Shared, Stmt};
+use rhai::{
+    AST, ASTFlags, ASTNode, BinaryExpr, Expr, FnCallExpr, ImmutableString, Module, ScriptFuncDef, Shared, Stmt,
+};
 
 use crate::builtins::lexical::{is_marked, of_caught, of_turn};
 use crate::builtins::names;
@@ -97,6 +99,8 @@ struct Found {
     imports_in_block: bool,
     /// Whether one is imported anywhere.
     imports: bool,
+    /// Whether something is read of a part of a string, as by `text[1..3].len()`.
+    reads_of_part: bool,
     /// How many literals and chains there are, and keys, which count more.
     pooled: usize,
 }
@@ -127,7 +131,11 @@ impl Found {
             Expr::IntegerConstant(..) | Expr::FloatConstant(..) | Expr::CharConstant(..) | Expr::StringConstant(..) => {
                 self.pooled += 1;
             }
-            Expr::Index(..) | Expr::Dot(..) => self.pooled += 1,
+            Expr::Index(chain, ..) => {
+                self.pooled += 1;
+                self.reads_of_part |= goes_on_behind_range(chain);
+            }
+            Expr::Dot(..) => self.pooled += 1,
             Expr::Map(parts, _) => self.pooled += KEY * parts.0.len(),
             Expr::DynamicConstant(..) => {
                 self.pooled += 1;
@@ -182,7 +190,8 @@ impl Found {
     /// closures, too, that have captured the old one; and a constant that is declared so it does not show to functions.
     /// Of a constant of which a part is set it looks at the constant first, and the walker at the part: the error is another.
     /// What a block or a function imports, it leaves imported behind it. In a text that evaluates others, a method may change
-    /// the constant that is its `this`.
+    /// the constant that is its `this`. A part of a string it puts back also where it was only read of, over another part if the
+    /// range ends before it begins.
     fn is_misread(&self, all: &Self) -> bool {
         let is_lost = |(name, flags): &(ImmutableString, ASTFlags)| {
             flags.contains(ASTFlags::CONSTANT) || all.captured.contains(name)
@@ -192,8 +201,19 @@ impl Found {
             || (all.evaluates && !all.constants.is_empty())
             || self.redeclared.iter().any(is_lost)
             || self.changed.iter().any(is_constant)
+            || self.reads_of_part
     }
 }
+
+/// Whether the index is a range and the chain goes on behind it.
+fn goes_on_behind_range(chain: &BinaryExpr) -> bool {
+    let (Expr::Index(rest, ..) | Expr::Dot(rest, ..)) = &chain.rhs else { return false };
+    matches!(&rest.lhs, Expr::FnCall(call, _) if [EXCLUSIVE, INCLUSIVE].contains(&&*call.name))
+}
+
+/// The operators that make ranges.
+const EXCLUSIVE: &str = "..";
+const INCLUSIVE: &str = "..=";
 
 /// The variable of which that is an element or a property.
 fn root_of_chain(mut expression: &Expr) -> Option<ImmutableString> {

@@ -201,11 +201,7 @@ impl Writer<'_> {
             0 | 1 => format!("{} + {}", self.string(depth), self.any(depth)),
             2..=4 if !self.in_text => format!("`v ${{{}}} w${{{}}}`", self.any(depth), self.int(depth)),
             5 => format!("({}).to_string()", self.any(depth)),
-            // Never from its end to its beginning: see `docs/pitfalls.md`.
-            6 => {
-                let (text, end) = (self.string(depth), self.int(depth));
-                if self.one_in(2) { format!("({text})[0..{end}]") } else { format!("({text})[1..({end}).max(1)]") }
-            }
+            6 => format!("({})[{}..{}]", self.string(depth), self.pick(&["0", "1"]), self.int(depth)),
             7 => format!("type_of({})", self.any(depth)),
             8 => format!("({}).to_upper()", self.string(depth)),
             _ => self.string(0),
