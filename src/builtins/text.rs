@@ -4,6 +4,7 @@ use std::any::TypeId;
 
 use rhai::{Array, Dynamic, ImmutableString};
 
+use super::error::Error;
 use super::{Room, args, output, sizes};
 
 /// Registers the room.
@@ -18,7 +19,14 @@ pub fn register(room: &mut Room<'_>) {
             if trimmed.len() == text.len() { text } else { trimmed.into() }
         });
     }
-    room.add_for("join", &[TypeId::of::<Array>(), TypeId::of::<Dynamic>()], |call, given| {
+    let (text, array, any) = (TypeId::of::<ImmutableString>(), TypeId::of::<Array>(), TypeId::of::<Dynamic>());
+    // As it is spelt in other languages.
+    for types in [vec![array], vec![text, array]] {
+        room.add_for("join", &types, |_, _| {
+            Err(Error::Words("join", "it is spelt `array.join(separator)`".into()).into())
+        });
+    }
+    room.add_for("join", &[array, any], |call, given| {
         let separator = match given[1].as_char() {
             Ok(letter) => letter.to_string().into(),
             Err(_) => args::text("join", call.engine(), &given[1])?,

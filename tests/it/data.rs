@@ -195,6 +195,13 @@ fn elements_are_joined_as_print_shows_them() {
 }
 
 #[test]
+fn who_joins_as_in_another_language_is_told_how_it_is_spelt() {
+    for script in ["[1, 2].join();", "\", \".join([1, 2]);"] {
+        refuses(script, "join: it is spelt `array.join(separator)`");
+    }
+}
+
+#[test]
 fn elements_that_are_too_long_together_are_an_error_and_cost_no_handler() {
     let script = r#"atexit(|| print("cleaned")); let text = ""; text.pad(1 << 20, 'x'); let list = []; list.pad(1 << 20, text);
         try { list.join(""); } catch { print("no"); }"#;
