@@ -2,6 +2,9 @@
 //! and process groups alone serve.
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 /// When a process started, in clock ticks since boot.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -53,7 +56,15 @@ fn lookup_self() -> Option<i32> {
 /// One process, if it exists.
 #[must_use]
 pub fn lookup(pid: i32) -> Option<Entry> {
-    parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    parse(&text(format!("/proc/{pid}/stat"))?)
+}
+
+/// What a file of /proc says; the name of a process in it need not be UTF-8.
+fn text(path: impl AsRef<Path>) -> Option<String> {
+    let mut bytes = Vec::with_capacity(1024);
+    // As one that may have an end: a file alone is asked for its size first, which is 0 here.
+    File::open(path).ok()?.take(u64::MAX).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 /// The entry of a line of `/proc/N/stat`. The name, in parentheses, may hold anything: spaces,
@@ -78,7 +89,7 @@ fn parse(stat: &str) -> Option<Entry> {
 /// thread which made it.
 #[must_use]
 pub fn name(pid: i32) -> Option<String> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let stat = text(format!("/proc/{pid}/stat"))?;
     let (name, _) = stat.split_once(" (")?.1.rsplit_once(") ")?;
     Some(name.to_string())
 }
@@ -86,7 +97,7 @@ pub fn name(pid: i32) -> Option<String> {
 /// Whether a process neither handles nor ignores nor blocks a signal. Source: proc_pid_status(5).
 #[must_use]
 pub fn leaves_to_default(pid: i32, signal: i32) -> bool {
-    let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return false };
+    let Some(status) = text(format!("/proc/{pid}/status")) else { return false };
     let is_in = |name: &str| {
         let set = status.lines().find_map(|line| line.strip_prefix(name));
         set.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).is_none_or(|bits| bits >> (signal - 1) & 1 == 1)
@@ -107,7 +118,7 @@ pub fn own_children() -> Option<Vec<i32>> {
 fn children(process: &str) -> Option<Vec<i32>> {
     let mut children = Vec::new();
     for thread in std::fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten() {
-        let list = std::fs::read_to_string(thread.path().join("children")).ok()?;
+        let list = text(thread.path().join("children"))?;
         children.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
     }
     Some(children)

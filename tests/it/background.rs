@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::harness::{Other, Place, code, expect_gone, is_alive, refuses};
+use crate::harness::{OWN_GROUP, Other, Place, code, expect_gone, is_alive, refuses};
 
 /// Fails unless the script fails with this message.
 #[track_caller]
@@ -46,9 +46,11 @@ fn a_signal_of_the_run_does_not_reach_a_process_before_its_turn() {
 
 #[test]
 fn nothing_that_a_process_started_is_left() {
-    let script = "let p = start(shell(`set -m; sleep 600 & echo $!; (trap '' TERM; sleep 601 & echo $!; wait) & wait`), #{stdout: \"capture\", grace: 0.2});
-        print(`pid ${p.pid}`); print(`pid ${p.read_line()}`); print(`pid ${p.read_line()}`);";
-    let mut live = code(script).start();
+    let script = format!(
+        "let p = start(shell(`{OWN_GROUP} sleep 600 & echo $!; (trap '' TERM; sleep 601 & echo $!; wait) & wait`), #{{stdout: \"capture\", grace: 0.2}});
+        print(`pid ${{p.pid}}`); print(`pid ${{p.read_line()}}`); print(`pid ${{p.read_line()}}`);"
+    );
+    let mut live = code(&script).start();
     let pids: Vec<i32> = (0..3).map(|_| live.wait_for_pid("pid ")).collect();
     live.finish().expect_code(0);
     expect_gone(&pids);
@@ -436,21 +438,26 @@ fn what_a_process_left_behind_is_stopped_in_its_turn() {
 
 #[test]
 fn stop_of_a_process_that_has_ended_ends_what_it_left_behind_and_changes_no_result() {
-    let script = "let p = start(shell(`set -m; sleep 600 & echo $!; exit 4`), #{stdout: \"capture\", stderr: \"null\"}); let pid = p.read_line();
-        p.wait(); print(p.stop().code); print(handlers().len()); print(process(parse_int(pid)) == ()); print(`pid ${pid}`);";
-    let output = code(script).run();
+    let script = format!(
+        "let p = start(shell(`{OWN_GROUP} sh -c 'echo $$; exec sleep 600' & read go; exit 4`), #{{stdin: \"pipe\", stdout: \"capture\"}});
+        let pid = p.read_line(); p.write(\"\\n\"); p.wait(); print(p.stop().code); print(handlers().len());
+        print(process(parse_int(pid)) == ()); print(`pid ${{pid}}`);"
+    );
+    let output = code(&script).run();
     assert!(output.out().starts_with("4\n0\ntrue\n"), "{output}");
     expect_gone(&[pid_of(&output)]);
 }
 
 #[test]
 fn what_a_detached_process_left_behind_is_not_taken_for_anothers() {
-    for job in ["", "set -m; "] {
+    for group in ["", OWN_GROUP] {
+        let place = Place::new();
         let script = format!(
-            "let other = start([\"sleep\", \"600\"]); let p = start(shell(`{job}sleep 601 > /dev/null & echo pid $!; exit 0`), #{{stderr: \"null\"}}).detach();
+            "let other = start([\"sleep\", \"600\"]);
+            let p = start(shell(`mkfifo up; {group} sh -c 'echo pid $$ > up; exec sleep 601 > /dev/null' & cat up; exit 0`), #{{stderr: \"null\"}}).detach();
             while p.running {{ sleep(0.01); }} other.stop();"
         );
-        let output = code(&script).run();
+        let output = code(&script).cwd(place.path()).run();
         output.expect_code(0);
         end_survivor(pid_of(&output));
     }

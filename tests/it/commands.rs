@@ -1,13 +1,13 @@
 //! `run`, `sh`, `shell`, `capture`, `succeeds`, `quote`: what they take, what they give, what they leave.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Place, code, expect_gone, is_alive, refuses};
+use crate::harness::{OWN_GROUP, Place, code, expect_gone, is_alive, refuses};
 
-/// Fails unless the script fails with this message.
-#[track_caller]
 #[test]
 fn run_gives_each_word_as_it_is() {
     let output =
@@ -189,9 +189,11 @@ fn a_command_runs_where_the_script_is() {
 #[test]
 fn nothing_of_an_interrupted_command_is_left() {
     // A child, its child, one in the background, one that ignores TERM, one in a group of its own.
-    let script = "sh(`echo pid $$; sleep 600 & echo pid $!; (trap '' TERM; echo pid $(exec sh -c 'echo $PPID'); sleep 600; sleep 600) &
-        set -m; sleep 600 & echo pid $!; echo ready; wait`);";
-    let mut live = code(script).options(&["--grace", "0.2"]).start();
+    let script = format!(
+        "sh(`echo pid $$; sleep 600 & echo pid $!; (trap '' TERM; echo pid $(exec sh -c 'echo $PPID'); sleep 600; sleep 600) &
+        {OWN_GROUP} sleep 600 & echo pid $!; wait`);"
+    );
+    let mut live = code(&script).options(&["--grace", "0.2"]).start();
     let mut pids = Vec::new();
     for _ in 0..4 {
         pids.push(live.wait_for_pid("pid "));
@@ -199,6 +201,21 @@ fn nothing_of_an_interrupted_command_is_left() {
     live.signal(Signal::SIGTERM);
     live.finish().expect_code(143);
     expect_gone(&pids);
+}
+
+#[test]
+fn a_process_is_found_whatever_its_name() {
+    let script = format!(
+        "sh(`mkfifo never; ln -s /bin/sh \"$1\"; {OWN_GROUP} \"./$1\" -c 'echo pid $$; read x < never' & wait`, args()[0]);"
+    );
+    for name in [b"\xff\xfe".as_slice(), b"a) Z 1 (b", b"two\nlines"] {
+        let place = Place::new();
+        let mut live = code(&script).arg(OsStr::from_bytes(name)).cwd(place.path()).start();
+        let pid = live.wait_for_pid("pid ");
+        live.signal(Signal::SIGTERM);
+        live.finish().expect_code(143);
+        expect_gone(&[pid]);
+    }
 }
 
 #[test]

@@ -23,6 +23,10 @@ pub(crate) const WATCHDOG: Duration = Duration::from_secs(180);
 /// Variables of the machine that runs the tests which change what stagesh says.
 pub(crate) const CHANGES_OUTPUT: [&str; 4] = ["NO_COLOR", "GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD"];
 
+/// What precedes a command of a shell, between single quotes of its own, that has a process group of its own: without a
+/// terminal not every shell has `set -m`.
+pub(crate) const OWN_GROUP: &str = "perl -e 'setpgrp; exec @ARGV'";
+
 /// The binary under test: that of this build, or another by its absolute path in `STAGESH_BINARY`.
 pub(crate) fn stagesh() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();

@@ -5,8 +5,6 @@ use nix::unistd::Pid;
 
 use crate::harness::{CHANGES_OUTPUT, Place, code, expect_gone, refuses};
 
-/// Fails unless the script fails with this message.
-#[track_caller]
 #[test]
 fn an_unknown_option_is_refused_in_every_verb_with_the_nearest_and_all() {
     for verb in ["run", "sh", "capture", "succeeds", "attempt", "start"] {
