@@ -37,6 +37,10 @@ pub(super) struct Running {
     pub(super) children: Vec<i32>,
     /// Whether ends are watched and orphans adopted.
     pub(super) prepared: bool,
+    /// Whether there is certainly no child.
+    is_childless: bool,
+    /// Whether a child has ended that was not looked at.
+    has_news: bool,
     /// The command that the script waits for, and when it started, if there is another.
     foreground: Option<(i32, Option<Ticks>)>,
     /// What commands have left behind that ended by themselves.
@@ -147,9 +151,18 @@ impl<H> State<H> {
         entries
     }
 
+    /// Whether this process has a child, ended or not. Without one it adopts nothing, so that there is none until it
+    /// starts one: but the first process of a namespace gets what came in from outside.
+    fn has_children(&self) -> bool {
+        let mut running = self.running.borrow_mut();
+        let has_some = !running.is_childless && process::has_children();
+        running.is_childless = !has_some && process::own_pid() != 1;
+        has_some
+    }
+
     /// What this process has adopted, if anything.
     pub(super) fn adopted(&self) -> Adopted {
-        if !process::has_children() {
+        if !self.has_children() {
             return Adopted::new();
         }
         for process in self.background.borrow().iter().filter(|process| process.is_running()) {
@@ -158,9 +171,25 @@ impl<H> State<H> {
         self.orphans().iter().map(|entry| (entry.pid, entry.start)).collect()
     }
 
+    /// A child has ended. Whoever waits for a command looks at that first: mostly there is no other.
+    pub(super) fn has_ended_child(&self) {
+        if self.running.borrow().foreground.is_none() {
+            return self.reap();
+        }
+        self.running.borrow_mut().has_news = true;
+    }
+
+    /// Reaps what was adopted, if a child has ended.
+    pub(super) fn reap_late(&self) {
+        if self.running.borrow().has_news {
+            self.reap();
+        }
+    }
+
     /// Reaps what was adopted and has ended.
     pub(super) fn reap(&self) {
-        let running = self.running.borrow();
+        let mut running = self.running.borrow_mut();
+        running.has_news = false;
         if !running.prepared {
             return;
         }
@@ -170,9 +199,10 @@ impl<H> State<H> {
     /// What a command has left behind that has ended by itself is no other's, nor is what descends from that or is in
     /// the command's group.
     pub(super) fn let_go(&self, kin: &Kin) {
-        if !process::has_children() {
+        if !self.has_children() {
             return;
         }
+        self.reap_late();
         let left = self.left_by(kin);
         if left.is_empty() {
             return;
@@ -189,6 +219,7 @@ impl<H> State<H> {
     /// A command has started: whatever had its number before is gone.
     pub(super) fn has_started(&self, pid: i32) {
         let mut running = self.running.borrow_mut();
+        running.is_childless = false;
         running.groups_let_go.remove(&pid);
         running.children.push(pid);
     }

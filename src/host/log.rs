@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -124,7 +124,7 @@ impl Log {
 
     /// Whether it gets what a command writes to a stream that it would inherit: the terminal is left to the command.
     pub(super) fn takes(&self, which: Which) -> bool {
-        self.is_open() && !which.own().is_terminal()
+        self.is_open() && !which.is_terminal()
     }
 
     /// Text of a script without what is hidden.

@@ -427,7 +427,7 @@ impl<H> State<H> {
         }
         self.look_at_clock();
         if events.of_children {
-            self.reap();
+            self.has_ended_child();
         }
         Ok(events.ready)
     }

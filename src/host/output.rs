@@ -7,7 +7,7 @@
 //! On a terminal a line may show which stages run (`live.rs`): it is taken away before anything is written.
 
 use std::cell::Cell;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -183,7 +183,7 @@ impl Output {
     /// Those of the process. With `dress`, which dresses its first word, a line on the terminal shows which stages run.
     #[must_use]
     pub fn new(dress: Option<fn(&str) -> String>) -> Self {
-        let terminal = io::stdout().is_terminal();
+        let terminal = Which::Stdout.is_terminal();
         let outlet = Outlet { live: dress.map(|dress| Live::new(dress, terminal)), ..Outlet::default() };
         Self {
             outlet: outlet.into(),

@@ -109,7 +109,7 @@ struct Prefix {
 
 /// Whether the terminal stops a command of that group which writes to it.
 fn is_stopped(group: Group, which: Which) -> bool {
-    group == Group::Own && terminal::stops_writers(which.own())
+    group == Group::Own && which.is_terminal() && terminal::stops_writers(which.own())
 }
 
 impl Streams {

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -62,6 +63,13 @@ impl Which {
             Self::Stderr => rustix::stdio::stderr(),
         }
     }
+
+    /// Whether that of this process is a terminal. It is asked once: nothing else is ever put in its place.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        static ANSWERS: [OnceLock<bool>; 2] = [const { OnceLock::new() }; 2];
+        *ANSWERS[self as usize].get_or_init(|| self.own().is_terminal())
+    }
 }
 
 /// How a stream is written to so that it does not block.
@@ -90,7 +98,7 @@ impl Way {
         if kind == SFlag::S_IFREG || is_null {
             return Self::Plain;
         }
-        let can_be_apart = kind == SFlag::S_IFIFO || (kind == SFlag::S_IFCHR && which.own().is_terminal());
+        let can_be_apart = kind == SFlag::S_IFIFO || (kind == SFlag::S_IFCHR && which.is_terminal());
         if !cfg!(target_os = "linux") || !can_be_apart {
             return Self::Polled;
         }

@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use nix::sys::signal::{kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
@@ -267,10 +268,11 @@ fn string(text: &OsStr) -> io::Result<CString> {
     Ok(CString::new(text.as_bytes())?)
 }
 
-/// The number of this process.
+/// The number of this process, which is asked for once: it makes no process that goes on with its program.
 #[must_use]
 pub fn own_pid() -> i32 {
-    nix::unistd::getpid().as_raw()
+    static PID: OnceLock<i32> = OnceLock::new();
+    *PID.get_or_init(|| nix::unistd::getpid().as_raw())
 }
 
 /// Whether this process leads its session: when its terminal is hung up, the kernel tells it alone.
