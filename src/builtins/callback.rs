@@ -4,7 +4,6 @@
 //! constants that are in sight where it is called, so these are kept from where the handler was registered.
 //! Handlers that were registered in the same surroundings share them.
 
-use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,10 +14,12 @@ use rhai::{
 
 use super::command::Command;
 use super::error::Error;
+use super::identical::hold_the_same;
 use super::repeated::Caller;
 use super::spelling::harmless;
 use super::{Call, Host, Outcome, names, unwind};
 use crate::host::background::Background;
+use crate::host::directory::Place;
 use crate::host::frames::{self, Named};
 use crate::host::stages::Label;
 
@@ -58,7 +59,7 @@ struct Surroundings {
     /// What was in sight where the closure was made, if that was in a module and is not in sight above.
     home: Option<Rc<GlobalRuntimeState>>,
     stage: Option<Rc<Label>>,
-    directory: Rc<Path>,
+    place: Rc<Place>,
 }
 
 /// What the script said of a handler.
@@ -200,11 +201,14 @@ impl Entry {
         self.surroundings.global.source()
     }
 
-    /// Whether it calls the function that the pointer means: no two functions have one name, but one has two where
-    /// a name was computed.
+    /// Whether it calls the function that the pointer means, or the closure with what that holds: no two functions have one
+    /// name, but one has two where a name was computed.
     #[must_use]
     pub fn calls(&self, host: &Host, pointer: &FnPtr) -> bool {
-        let Target::Function(own, _) = &self.target else { return false };
+        let Target::Function(own, args) = &self.target else { return false };
+        if pointer.is_curried() && !hold_the_same(&args[..usize::from(self.held)], pointer.curry()) {
+            return false;
+        }
         let (own, other) = (own.fn_name(), pointer.fn_name());
         let is_of_this_text = |unique: &str| {
             let home = host.lexical().home(unique);
@@ -215,9 +219,9 @@ impl Entry {
             || (other == names::as_written(own) && is_of_this_text(own))
     }
 
-    /// Calls it in its working directory and its surroundings, as deep in calls as its caller is.
+    /// Calls it in its working directory and its surroundings, with all the depth of calls that there is.
     pub fn call(&self, host: &Host, caller: &mut Caller<'_>) -> Outcome {
-        host.visit(&self.surroundings.directory, || unwind::or_panicked(|| self.call_here(host, caller)))
+        host.visit(&self.surroundings.place, || unwind::or_panicked(|| self.call_here(host, caller)))
     }
 
     fn call_here(&self, host: &Host, caller: &mut Caller<'_>) -> Outcome {
@@ -228,7 +232,7 @@ impl Entry {
                 let own = later.as_ref().unwrap_or(own);
                 caller
                     .call(host.lexical(), own, pointer, args, self.position)
-                    .unwrap_or_else(|| call_in(own, caller.engine(), pointer, args, self.position, caller.level()))
+                    .unwrap_or_else(|| call_in(own, caller.engine(), pointer, args, self.position, 0))
             }
             Target::Other(other) => match &**other {
                 Other::Command(command) => super::command::run(host, command).map(|()| Dynamic::UNIT),
@@ -257,13 +261,13 @@ fn surroundings(
     context: &NativeCallContext<'_>,
     home: Option<Rc<GlobalRuntimeState>>,
 ) -> Rc<Surroundings> {
-    let (stage, directory) = (host.stage(), host.directory());
+    let (stage, place) = (host.stage(), host.place());
     let here = context.global_runtime_state();
     let newest = host.stack(|stack| stack.iter().next().map(|entry| Rc::clone(&entry.surroundings)));
     let global = newest.as_ref().map(|newest| &newest.global).filter(|there| same(there, here)).cloned();
     let is_same = |newest: &&Rc<Surroundings>| {
         global.is_some()
-            && Rc::ptr_eq(&newest.directory, &directory)
+            && Rc::ptr_eq(&newest.place, &place)
             && newest.stage.as_ref().map(Rc::as_ptr) == stage.as_ref().map(Rc::as_ptr)
             && newest.home.as_ref().map(Rc::as_ptr) == home.as_ref().map(Rc::as_ptr)
     };
@@ -276,7 +280,7 @@ fn surroundings(
         kept.level = 0;
         Rc::new(kept)
     });
-    Rc::new(Surroundings { global, home, stage, directory })
+    Rc::new(Surroundings { global, home, stage, place })
 }
 
 fn same(a: &GlobalRuntimeState, b: &GlobalRuntimeState) -> bool {

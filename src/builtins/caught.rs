@@ -2,21 +2,23 @@
 
 use rhai::{Dynamic, Engine, ImmutableString, Map};
 
-use super::error::thrown_message;
+use super::error::{SCRIPT, thrown_message};
 use super::names;
 use super::record::Record;
 
 /// The kind of what a script has thrown.
 const THROWN: &str = "thrown";
 
-/// The kind of an error of the language itself: a name that is unknown, a wrong type, a division by zero.
-const SCRIPT: &str = "script";
-
 /// Where `message` and `kind` of what was caught are read: an error of the host has both, and so has what a script
 /// threw with both names; for anything else they are made up.
 pub fn described(value: Dynamic) -> Dynamic {
-    if value.is::<Record>() {
-        return value;
+    if let Some(record) = value.read_lock::<Record>() {
+        // A result or a stat that was thrown has parts of its own.
+        let own = record.fields();
+        if own.contains_key("message") && own.contains_key("kind") {
+            return value.clone();
+        }
+        return Dynamic::from(record.with(with_both(&value, own.clone())));
     }
     let mut map = value.read_lock::<Map>().map(|map| map.clone()).unwrap_or_default();
     let is_rhais = map.contains_key("message") && map.get("error").is_some_and(is_name_of_error);
@@ -25,9 +27,14 @@ pub fn described(value: Dynamic) -> Dynamic {
         map.insert("message".into(), names::in_text(&message).into());
         map.insert("kind".into(), SCRIPT.into());
     }
-    map.entry("message".into()).or_insert_with(|| thrown_message(&value).into());
-    map.entry("kind".into()).or_insert_with(|| THROWN.into());
-    map.into()
+    with_both(&value, map).into()
+}
+
+/// The parts of what was thrown, and the two that it does not have.
+fn with_both(value: &Dynamic, mut parts: Map) -> Map {
+    parts.entry("message".into()).or_insert_with(|| thrown_message(value).into());
+    parts.entry("kind".into()).or_insert_with(|| THROWN.into());
+    parts
 }
 
 /// Whether it is what Rhai calls one of its errors: `ErrorArithmetic`.

@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map};
 
@@ -157,7 +158,8 @@ pub fn text(bytes: Vec<u8>) -> String {
 /// Runs a command to its end.
 fn execute(host: &Host, plan: &mut Plan) -> Result<Finished, Box<EvalAltResult>> {
     let finished = host.supervise(plan).map_err(|why| unstarted(plan, why))?;
-    if finished.ended == Ended::Killed(Signal::PIPE.number()) && plan.stdout.is_passed_on() {
+    // A shell that has lost a command so says it with its status.
+    if finished.ended.code() == Ended::Killed(Signal::PIPE.number()).code() && plan.stdout.is_passed_on() {
         host.look_at_stdout();
     }
     if plan.stdout.is_passed_on() {
@@ -309,9 +311,10 @@ impl Command {
         if host.settings.trace {
             let line = match &options.cwd {
                 Some(cwd) => {
-                    let quoted = quote(cwd.as_os_str());
-                    let end_of_options = if quoted.starts_with('-') { "-- " } else { "" };
-                    format!("+ (cd {end_of_options}{quoted} && {command})")
+                    // `cd -` goes elsewhere, and `cd -x` is an option.
+                    let is_like_option = cwd.as_os_str().as_bytes().starts_with(b"-");
+                    let cwd = if is_like_option { Path::new(".").join(cwd) } else { cwd.clone() };
+                    format!("+ (cd {} && {command})", quote(cwd.as_os_str()))
                 }
                 None => format!("+ {command}"),
             };

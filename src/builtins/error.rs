@@ -66,6 +66,8 @@ pub enum Error {
     },
     /// The words of a command are wrong.
     Words(&'static str, String),
+    /// A module cannot be imported: the whole sentence.
+    Import(String),
     /// More is read than a string holds.
     TooLong(&'static str),
     /// A text is not what it should be.
@@ -283,6 +285,9 @@ fn short(command: &str) -> String {
     short
 }
 
+/// The kind of an error of the language itself: a name that is unknown, a wrong type, a division by zero, no such module.
+pub const SCRIPT: &str = "script";
+
 impl Error {
     /// A text that is wrong at this byte.
     #[must_use]
@@ -309,6 +314,7 @@ impl Error {
             Self::UnknownField { .. } => "field",
             Self::Text { language, .. } => language,
             Self::NotJson { .. } => "json",
+            Self::Import(_) => SCRIPT,
             _ => "argument",
         }
     }
@@ -367,6 +373,7 @@ impl fmt::Display for Error {
                 }
             }
             Self::Words(verb, what) => write!(f, "{verb}: {what}"),
+            Self::Import(sentence) => f.write_str(sentence),
             Self::TooLong(verb) => write!(f, "{verb}: there are more than the 2 GiB that a string holds"),
             Self::Text { verb, why, line, column, .. } => write!(f, "{verb}: {why} at line {line} column {column}"),
             Self::NotJson { verb, why } => write!(f, "{verb}: {why}"),

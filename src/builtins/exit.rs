@@ -1,6 +1,7 @@
 //! `atexit`, `exit`, `exit_now`, `unregister`, `handlers`, and what a `Handler` can do.
 
 use std::any::TypeId;
+use std::path::Path;
 
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, ImmutableString, Map, NativeCallContext, Position};
 
@@ -111,6 +112,8 @@ fn unregister(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
 
 fn handlers(call: &Call<'_>, _: &[Dynamic]) -> Outcome {
     call.host.look_after();
+    // A command may have removed them.
+    call.host.forget_temporaries(Path::new("/"));
     let list: Array = call.host.stack(|stack| {
         stack
             .iter()

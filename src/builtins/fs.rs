@@ -51,7 +51,18 @@ pub fn register(room: &mut Room<'_>) {
     });
     room.add("fs::mkdir", |call, given| simple(call, "fs::mkdir", "make", given, |path| std::fs::create_dir_all(path)));
     room.add("fs::copy", |call, given| two(call, "fs::copy", "copy", given, copy::copy));
-    room.add("fs::rename", |call, given| two(call, "fs::rename", "rename", given, copy::rename));
+    room.add("fs::rename", |call, given| {
+        two(call, "fs::rename", "rename", given, |from, to, goes_on| {
+            // Afterwards the way to them may be gone: the working directory may be in what is moved.
+            let names = replace::full_name(from).ok().zip(replace::full_name(to).ok());
+            copy::rename(from, to, goes_on)?;
+            if let Some((from, to)) = names {
+                call.host.has_renamed(&from, &to);
+                call.host.forget_temporary(&from);
+            }
+            Ok(())
+        })
+    });
     room.add("fs::symlink", make_link);
     room.add("fs::chmod", |call, given| {
         let mode = permissions("fs::chmod", call, &given[1])?;
@@ -65,7 +76,14 @@ pub fn register(room: &mut Room<'_>) {
     });
     room.add("fs::remove", |call, given| {
         simple(call, "fs::remove", "remove", given, |path| {
-            if path.symlink_metadata()?.is_dir() { std::fs::remove_dir(path) } else { std::fs::remove_file(path) }
+            let full = if call.host.has_temporaries() { replace::full_name(path).ok() } else { None };
+            if path.symlink_metadata()?.is_dir() {
+                std::fs::remove_dir(path)?
+            } else {
+                std::fs::remove_file(path)?
+            }
+            full.iter().for_each(|full| call.host.forget_temporary(full));
+            Ok(())
         })
     });
     room.add("fs::remove_all", |call, given| {
@@ -297,7 +315,7 @@ fn make_link(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     Ok(Dynamic::UNIT)
 }
 
-/// Removes a file or a tree, unless that is a mistake.
+/// Removes a file or a tree, unless that is a mistake: the home directory is one.
 ///
 /// # Errors
 ///
@@ -311,40 +329,39 @@ pub fn remove_all(verb: &'static str, host: &Host, path: &Path) -> Result<(), Ra
         Some(b"." | b"..") => return Err(refuse("`.` and `..` are no names")),
         Some(_) => {}
     }
-    let full = match full_name(path) {
+    let home = host.environment.home().map(|home| home.canonicalize().unwrap_or(home));
+    if home.is_some_and(|home| replace::full_name(path).is_ok_and(|full| is_directory(&full) && home.starts_with(full)))
+    {
+        return Err(refuse("the home directory is in it, or is it"));
+    }
+    remove_whatever_it_is(verb, host, path)
+}
+
+/// Removes a file or a tree.
+///
+/// # Errors
+///
+/// [`Error::File`].
+pub fn remove_whatever_it_is(verb: &'static str, host: &Host, path: &Path) -> Result<(), Raised> {
+    let full = match replace::full_name(path) {
         Ok(full) => full,
         // As `rm -f`: there is nothing of that name.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
         Err(error) => return Err(raise(host, verb, "remove", path, error)),
     };
     host.distrust_directory();
-    let is_tree = full.symlink_metadata().is_ok_and(|found| found.is_dir());
-    if is_tree {
-        let home = host.environment.home().map(|home| home.canonicalize().unwrap_or(home));
-        if home.is_some_and(|home| home.starts_with(&full)) {
-            return Err(refuse("the home directory is in it, or is it"));
-        }
-        if host.directory().starts_with(&full)
-            && let Some(above) = full.parent()
-        {
-            host.change_directory(above).map_err(|error| raise(host, verb, "leave", path, error))?;
-        }
+    if is_directory(&full)
+        && host.is_within(&full)
+        && let Some(above) = full.parent()
+    {
+        host.change_directory(above).map_err(|error| raise(host, verb, "leave", path, error))?;
     }
     // The working directory may have changed: by its whole name.
-    remove::remove_all(&full, &|| !host.stopped()).map_err(|failure| {
-        let told = failure.path.strip_prefix(&full).map_or(path.into(), |below| {
-            if below.as_os_str().is_empty() { path.to_path_buf() } else { path.join(below) }
-        });
-        raise(host, verb, "remove", &told, failure.error)
-    })
+    let result = remove::remove_all(&full, &|| !host.stopped());
+    host.forget_temporaries(&full);
+    result.map_err(|failure| raise(host, verb, "remove", &replace::renamed(&failure.path, &full, path), failure.error))
 }
 
-/// A path without links but in its last part.
-///
-/// # Errors
-///
-/// As realpath(3) of its directory.
-fn full_name(path: &Path) -> io::Result<PathBuf> {
-    let name = path.file_name().ok_or(io::ErrorKind::NotFound)?;
-    Ok(replace::directory_of(path).canonicalize()?.join(name))
+fn is_directory(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| found.is_dir())
 }

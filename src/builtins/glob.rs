@@ -174,9 +174,8 @@ impl Search<'_> {
         if !self.is_directory {
             self.found.push(path);
         } else if path.is_dir() {
-            let mut path = path.into_os_string();
-            path.push("/");
-            self.found.push(path.into());
+            // With a slash at its end, as the root has already.
+            self.found.push(path.join(""));
         }
     }
 

@@ -13,6 +13,7 @@ pub mod error;
 pub mod exit;
 pub mod fs;
 pub mod glob;
+pub mod identical;
 pub mod input;
 pub mod json;
 pub mod lexical;

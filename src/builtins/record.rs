@@ -33,6 +33,12 @@ impl Record {
         &self.fields
     }
 
+    /// What is called the same, with other parts.
+    #[must_use]
+    pub fn with(&self, fields: Map) -> Self {
+        Self::new(self.what, fields)
+    }
+
     fn get(&mut self, name: ImmutableString) -> Result<Dynamic, Box<EvalAltResult>> {
         self.fields.get(name.as_str()).cloned().ok_or_else(|| {
             let known = self.fields.keys().map(ToString::to_string).collect();

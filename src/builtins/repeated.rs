@@ -54,7 +54,6 @@ impl Compiled {
 /// Calls functions one after the other, as the clean-up does: those in the same surroundings have one VM.
 pub struct Caller<'e> {
     engine: &'e Engine,
-    level: usize,
     /// That of the last call.
     vm: Option<Box<Vm<'e>>>,
     last: Option<Last>,
@@ -71,19 +70,14 @@ struct Last {
 }
 
 impl<'e> Caller<'e> {
-    /// For calls from `level` calls deep.
-    pub fn new(engine: &'e Engine, level: usize) -> Self {
-        Self { engine, level, vm: None, last: None }
+    /// Calls nothing yet.
+    pub fn new(engine: &'e Engine) -> Self {
+        Self { engine, vm: None, last: None }
     }
 
     /// The interpreter.
     pub fn engine(&self) -> &'e Engine {
         self.engine
-    }
-
-    /// How many calls the calls are within.
-    pub fn level(&self) -> usize {
-        self.level
     }
 
     /// Calls what a pointer means in these surroundings, as if from `at`.
@@ -104,10 +98,10 @@ impl<'e> Caller<'e> {
         // Taken, so that a panic leaves none behind.
         let mut vm = self.vm.take().unwrap_or_else(|| {
             let mut global = GlobalRuntimeState::clone(surroundings);
-            global.level = self.level;
+            global.level = 0;
             Box::new(Vm::with_global_state(self.engine, global))
         });
-        let result = vm.call_function(&program, name, args.iter().cloned().collect(), self.level, at);
+        let result = vm.call_function(&program, name, args.iter().cloned().collect(), 0, at);
         self.vm = Some(vm);
         Some(result)
     }

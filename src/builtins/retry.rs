@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rhai::{Dynamic, EvalAltResult, FnPtr, Map};
 
 use super::callback::{self, call_now};
-use super::error::{Error, stopped};
+use super::error::{Error, SCRIPT, stopped};
 use super::options::Reader;
 use super::record::Record;
 use super::{Call, Outcome, Room, args, output};
@@ -96,7 +96,7 @@ fn is_mistake(error: &EvalAltResult) -> bool {
         }
         EvalAltResult::ErrorRuntime(value, _) => value.read_lock::<Record>().is_some_and(|record| {
             let kind = record.fields().get("kind").map(ToString::to_string);
-            matches!(kind.as_deref(), Some("argument" | "field"))
+            matches!(kind.as_deref(), Some("argument" | "field" | SCRIPT))
         }),
         EvalAltResult::ErrorArithmetic(..)
         | EvalAltResult::ErrorArrayBounds(..)

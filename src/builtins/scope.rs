@@ -25,7 +25,7 @@ fn scope(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
         (None, Ok(_)) => Ending::Finished,
         (None, Err(error)) => Ending::Failed(call.host.describe(error)),
     };
-    unwind::run_down_to(call.host, call.engine(), call.level(), mark, &ending);
+    unwind::run_down_to(call.host, call.engine(), mark, &ending);
     if call.host.checkpoint() {
         return Err(stopped());
     }

@@ -16,11 +16,11 @@ use crate::host::stages::HandlerEnd;
 use crate::host::stop::{Phase, Stop};
 use crate::sys::memory;
 
-/// Calls what is pending and not older than `mark`, newest first, `level` calls deep; what is registered
-/// meanwhile comes next.
-pub fn run_down_to(host: &Host, engine: &Engine, level: usize, mark: EntryId, ending: &Ending) {
+/// Calls what is pending and not older than `mark`, newest first; what is registered meanwhile comes next.
+/// Each handler has all the depth of calls that there is: the stack has a guard of its own.
+pub fn run_down_to(host: &Host, engine: &Engine, mark: EntryId, ending: &Ending) {
     let ending = Rc::new(ending.clone());
-    let mut caller = Caller::new(engine, level);
+    let mut caller = Caller::new(engine);
     host.distrust_directory();
     while let Some((_, entry)) = host.stack(|stack| stack.pop(mark)) {
         host.let_go_of_reserve();
@@ -101,10 +101,9 @@ pub fn run_one(host: &Host, context: &NativeCallContext<'_>, id: EntryId) -> Out
         return Err(super::error::stopped());
     }
     let Some(entry) = host.stack(|stack| stack.take(id)) else { return Ok(Dynamic::UNIT) };
-    let level = context.global_runtime_state().level;
     host.distrust_directory();
     host.let_go_of_reserve();
-    let (result, stop) = call(host, &mut Caller::new(context.engine(), level), &entry, host.outcome());
+    let (result, stop) = call(host, &mut Caller::new(context.engine()), &entry, host.outcome());
     host.keep_reserve();
     let result = if settle(host, &entry, stop) {
         Ok(Dynamic::UNIT)

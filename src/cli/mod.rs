@@ -20,6 +20,7 @@ use std::os::unix::ffi::OsStrExt;
 use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
 
 use crate::host::output::write_stderr;
+use crate::host::reason;
 use crate::host::settings::Colors;
 use crate::sys::status::Status;
 use args::{Args, Color};
@@ -36,9 +37,15 @@ pub fn main() -> Status {
         Ok(args) => args,
         Err(error) => {
             let asked = !error.use_stderr();
-            // A reader that is gone has no use for it.
-            let _ = error.print();
-            return if asked { Status::Code(0) } else { Status::NOT_STARTED };
+            return match error.print() {
+                _ if !asked => Status::NOT_STARTED,
+                // A reader that is gone has no use for it.
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    write_stderr(&format!("stagesh: cannot write to standard output: {}\n", reason(&error)));
+                    Status::Code(1)
+                }
+                _ => Status::Code(0),
+            };
         }
     };
     start(args)

@@ -11,6 +11,7 @@ use super::evaluator::{self, Evaluator};
 use super::rename::{Functions, Role, as_meant};
 use super::source::{SourceError, SourceText, Sources};
 use super::{failure, places};
+use crate::builtins::error::Error;
 use crate::builtins::{Host, names, unwind};
 
 type Resolved = Result<Shared<Module>, Box<EvalAltResult>>;
@@ -46,7 +47,11 @@ impl Resolver {
             Some(importer) => places::of_import(position, importer, &self.sources),
             None => position,
         };
-        let raise = |message: String| Box::new(EvalAltResult::ErrorRuntime(message.into(), place()));
+        let raise = |sentence: String| {
+            let mut error: Box<EvalAltResult> = Error::Import(sentence).into();
+            error.set_position(place());
+            error
+        };
         let file = locate(&self.sources, global.source(), path).map_err(raise)?;
         if let Some(module) = self.loaded.borrow().get(&file) {
             return Ok(Shared::clone(module));
@@ -65,7 +70,9 @@ impl Resolver {
         parsed.set_source(source.name.clone());
         let (lexical, role) = (self.host.lexical(), Role::Module(self.count.get() + 1));
         if let Some((position, why)) = failure::refusal(&parsed, &source.text, role) {
-            return Err(in_module(EvalAltResult::ErrorRuntime(why.into(), position).into()));
+            let mut error: Box<EvalAltResult> = Error::Import(why).into();
+            error.set_position(position);
+            return Err(in_module(error));
         }
         let parsed = Rc::new(parsed);
         self.sources.add_tree(&source.name, &parsed);

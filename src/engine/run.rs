@@ -110,7 +110,7 @@ impl Interpreter {
         // A reader that does not read is found out before a handler has to wait for it.
         let _ = self.host.flush();
         loop {
-            unwind::run_down_to(&self.host, &self.engine, 0, bottom, outcome);
+            unwind::run_down_to(&self.host, &self.engine, bottom, outcome);
             self.host.settle_background();
             if self.host.status(outcome) != Status::Code(0) {
                 self.host.release_held();

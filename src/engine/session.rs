@@ -362,7 +362,7 @@ impl<'a> Session<'a> {
     /// Runs every handler, and forgets all that was defined.
     pub fn reset(&mut self) {
         let (host, engine) = (self.interpreter.host(), self.interpreter.engine());
-        unwind::run_down_to(host, engine, 0, EntryId::BOTTOM, &Outcome::Finished);
+        unwind::run_down_to(host, engine, EntryId::BOTTOM, &Outcome::Finished);
         let fresh = Self { lines: self.lines.max(1), ..Self::new(self.interpreter) };
         std::mem::replace(self, fresh).leave();
     }

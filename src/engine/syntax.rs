@@ -143,6 +143,41 @@ enum Done<'a> {
     Property(&'a str),
 }
 
+/// The methods and properties that look at a string and do not change it in its place.
+const READING: [&str; 20] = [
+    "bytes",
+    "chars",
+    "contains",
+    "ends_with",
+    "get",
+    "index_of",
+    "is_empty",
+    "len",
+    "lines",
+    "split",
+    "split_rev",
+    "starts_with",
+    "sub_string",
+    "to_blob",
+    "to_chars",
+    "to_debug",
+    "to_lower",
+    "to_string",
+    "to_upper",
+    "trimmed",
+];
+
+/// Whether what is done first with a string only looks at it.
+fn only_reads(done: &Expr) -> bool {
+    let name = match done {
+        Expr::MethodCall(call, _) => call.name.as_str(),
+        Expr::Property(property, _) => property.2.as_str(),
+        Expr::Dot(sides, ..) => return only_reads(&sides.lhs),
+        _ => return false,
+    };
+    READING.contains(&name)
+}
+
 struct Walk<'a> {
     closures: HashMap<&'a str, &'a Shared<ScriptFuncDef>>,
     visitor: &'a mut dyn Visitor,
@@ -294,6 +329,12 @@ impl Walk<'_> {
             Expr::Dot(sides, ..) | Expr::Index(sides, ..) => {
                 let part = match (&sides.rhs, done) {
                     (Expr::Property(property, _), Done::Used) => Done::Property(property.2.as_str()),
+                    (Expr::Dot(further, ..), Done::Used) => match (&further.lhs, &further.rhs) {
+                        (Expr::Property(property, _), method) if only_reads(method) => {
+                            Done::Property(property.2.as_str())
+                        }
+                        _ => Done::Used,
+                    },
                     _ => Done::Used,
                 };
                 self.place(&sides.lhs, part);

@@ -1,32 +1,106 @@
 //! The working directory: where the script is, where a handler runs, and the way back.
 
+use std::cell::RefCell;
 use std::io;
 use std::path::Path;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use super::State;
 use crate::sys::descriptor::Directory;
+use crate::sys::replace::renamed;
 
 /// What was seen of the working directory is still so when the clock is looked at within this time, unless the script has
 /// run a command or changed files.
 const FRESH: Duration = Duration::from_millis(1);
 
-impl<H> State<H> {
-    /// The working directory that the script believes in; it may have been removed.
-    #[must_use]
-    pub fn directory(&self) -> Rc<Path> {
-        Rc::clone(&self.directory.borrow())
+/// A directory that is or was the working directory, by its name: by the new one, once it is seen to be renamed.
+#[derive(Debug)]
+pub struct Place(RefCell<Rc<Path>>);
+
+impl Place {
+    fn path(&self) -> Rc<Path> {
+        Rc::clone(&self.0.borrow())
+    }
+}
+
+/// The working directory, and those that handlers are to run in.
+#[derive(Debug)]
+pub(super) struct Places {
+    here: Rc<Place>,
+    all: Vec<Weak<Place>>,
+}
+
+impl Places {
+    pub(super) fn new(path: &Path) -> Self {
+        let here = Rc::new(Place(RefCell::new(path.into())));
+        Self { all: vec![Rc::downgrade(&here)], here }
     }
 
-    /// Whether the working directory still has its name. Seen once in a while: a million handlers ask.
-    fn is_still_there(&self, directory: &Path) -> bool {
+    fn enter(&mut self, path: &Path) {
+        let Self { here, all } = Self::new(path);
+        self.here = here;
+        self.all.retain(|place| place.strong_count() > 0);
+        self.all.extend(all);
+    }
+
+    /// A directory has another name, and so has what is in it.
+    fn rename(&self, from: &Path, to: &Path) {
+        for place in self.all.iter().filter_map(Weak::upgrade) {
+            let path = place.path();
+            if path.starts_with(from) {
+                place.0.replace(renamed(&path, from, to).into());
+            }
+        }
+    }
+}
+
+impl<H> State<H> {
+    /// The script has given a directory another name, which may be on another file system: then the working directory in it
+    /// is another one, too.
+    pub fn has_renamed(&self, from: &Path, to: &Path) {
+        let is_moved = self.places.borrow().here.path().starts_with(from);
+        self.places.borrow().rename(from, to);
+        if is_moved && !self.look_at_directory() {
+            let _ = std::env::set_current_dir(self.directory());
+        }
+    }
+
+    /// The name of the working directory; of one that was removed, the name that it had.
+    pub fn directory(&self) -> Rc<Path> {
+        self.place().path()
+    }
+
+    /// The working directory, for handlers that are to run there.
+    pub fn place(&self) -> Rc<Place> {
+        self.look_at_directory();
+        Rc::clone(&self.places.borrow().here)
+    }
+
+    /// Whether the working directory is this one or below it. One that was removed is nowhere.
+    pub fn is_within(&self, path: &Path) -> bool {
+        self.look_at_directory() && self.places.borrow().here.path().starts_with(path)
+    }
+
+    /// Finds out how the working directory is called now. Once in a while: a million handlers ask.
+    ///
+    /// # Returns
+    ///
+    /// Whether it has a name: it has none when it was removed.
+    fn look_at_directory(&self) -> bool {
         if self.seen.get().is_some() {
             return true;
         }
-        let is_there = std::env::set_current_dir(directory).is_ok();
-        self.seen.set(is_there.then(Instant::now));
-        is_there
+        let Ok(name) = std::env::current_dir() else { return false };
+        let places = self.places.borrow();
+        let path = places.here.path();
+        // Only the host goes elsewhere.
+        if *path != *name {
+            let (from, to) = highest_renamed(&path, &name);
+            places.rename(from, to);
+        }
+        self.seen.set(Some(Instant::now()));
+        true
     }
 
     /// What was seen of the working directory is old news: a command runs, or a file is changed.
@@ -47,41 +121,57 @@ impl<H> State<H> {
     ///
     /// As chdir(2).
     pub fn change_directory(&self, path: &Path) -> io::Result<()> {
+        // A new name that it has got goes with the handlers that are to run there.
+        self.look_at_directory();
         if let Some(way_back @ None) = &mut *self.way_back.borrow_mut() {
             *way_back = Directory::current().ok();
         }
         std::env::set_current_dir(path)?;
         self.distrust_directory();
         // As the kernel names it: without links and `..`.
-        *self.directory.borrow_mut() = std::env::current_dir()?.into();
+        self.places.borrow_mut().enter(&std::env::current_dir()?);
         Ok(())
     }
 
     /// Runs a handler in a directory, or the nearest above it that still exists, and comes back to where it was;
     /// also to a directory that is gone meanwhile, or has another name.
-    pub fn visit<T>(&self, directory: &Rc<Path>, run: impl FnOnce() -> T) -> T {
-        let before = self.directory();
+    pub fn visit<T>(&self, place: &Rc<Place>, run: impl FnOnce() -> T) -> T {
+        let before = self.place();
         // Most are there already, and stay: the others need a way back that has no name.
-        let is_there = Rc::ptr_eq(&before, directory) && self.is_still_there(directory);
+        let is_there = Rc::ptr_eq(&before, place) && self.look_at_directory();
         let way_back = if is_there { None } else { Directory::current().ok() };
         let outer = self.way_back.replace(Some(way_back));
         if !is_there {
             self.distrust_directory();
-            let nearest = directory.ancestors().find(|ancestor| std::env::set_current_dir(ancestor).is_ok());
-            if let Some(nearest) = nearest {
-                *self.directory.borrow_mut() =
-                    if nearest == &**directory { Rc::clone(directory) } else { nearest.into() };
+            let path = place.path();
+            let nearest = path.ancestors().find(|ancestor| std::env::set_current_dir(ancestor).is_ok());
+            match nearest {
+                Some(nearest) if *nearest == *path => self.places.borrow_mut().here = Rc::clone(place),
+                Some(nearest) => self.places.borrow_mut().enter(nearest),
+                None => {}
             }
         }
         let result = run();
         let way_back = self.way_back.replace(outer).flatten();
-        if !Rc::ptr_eq(&self.directory(), &before) {
+        if !Rc::ptr_eq(&self.place(), &before) {
             self.distrust_directory();
-            let is_back = way_back.is_some_and(|way_back| way_back.enter().is_ok());
-            if is_back || std::env::set_current_dir(&before).is_ok() {
-                *self.directory.borrow_mut() = before;
+            let is_back = way_back.is_some_and(|way_back| way_back.enter().is_ok())
+                || std::env::set_current_dir(before.path()).is_ok();
+            if is_back {
+                self.places.borrow_mut().here = before;
             }
         }
         result
     }
+}
+
+/// Of a directory that has another name now: the highest above it that has, before and now.
+fn highest_renamed<'a>(mut from: &'a Path, mut to: &'a Path) -> (&'a Path, &'a Path) {
+    while let (Some(above), Some(now)) = (from.parent(), to.parent())
+        && from.file_name() == to.file_name()
+        && above.symlink_metadata().is_err()
+    {
+        (from, to) = (above, now);
+    }
+    (from, to)
 }

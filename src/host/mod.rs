@@ -10,7 +10,7 @@ pub mod background;
 mod blocking;
 mod carrier;
 pub mod dialogue;
-mod directory;
+pub mod directory;
 mod ending;
 pub mod environment;
 pub mod exit_stack;
@@ -37,10 +37,11 @@ pub mod traps;
 mod writing;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::ops::Deref;
 use std::os::fd::BorrowedFd;
-use std::path::Path;
+use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,8 +51,9 @@ use crate::sys::interrupts::{Caught, Interrupts, Sender};
 use crate::sys::lock::{Identity, Locked};
 use crate::sys::signal::Signal;
 use background::Background;
+use directory::Places;
 use environment::Environment;
-use exit_stack::ExitStack;
+use exit_stack::{EntryId, ExitStack};
 use frames::Frame;
 use log::{Level, Log};
 use outcome::Blemish;
@@ -97,13 +99,15 @@ pub struct State<H> {
     stdout_is_stuck: Cell<bool>,
     stderr_is_stuck: Cell<bool>,
     output_loss_told: Cell<bool>,
-    directory: RefCell<Rc<Path>>,
+    places: RefCell<Places>,
     /// Where a handler that runs was called from: `None` in it if it has not left.
     way_back: RefCell<Option<Option<Directory>>>,
     /// When the working directory was last seen to be where its name says.
     seen: Cell<Option<Instant>>,
     running: RefCell<family::Running>,
     background: RefCell<Vec<Rc<Background>>>,
+    /// What an entry of the exit stack removes.
+    temporary: RefCell<BTreeMap<PathBuf, EntryId>>,
     /// The locks on files that are held.
     locks: RefCell<Vec<(Identity, Weak<Locked>)>>,
     has_no_terminal: Cell<bool>,
@@ -163,7 +167,6 @@ impl<H> Host<H> {
             interrupts.catch(signal)?;
         }
         interrupts.unblock_all();
-        let directory = crate::sys::descriptor::working_directory();
         let output = Output::new(settings.live.then_some(settings.style.name));
         let level = if settings.quiet { Level::Warn } else { Level::Info };
         let log = Arc::new(Log::new(output.for_log(), settings.style, level));
@@ -188,11 +191,12 @@ impl<H> Host<H> {
             stdout_is_stuck: Cell::new(false),
             stderr_is_stuck: Cell::new(false),
             output_loss_told: Cell::new(false),
-            directory: RefCell::new(directory.into()),
+            places: RefCell::new(Places::new(&crate::sys::descriptor::working_directory())),
             way_back: RefCell::default(),
             seen: Cell::new(None),
             running: RefCell::default(),
             background: RefCell::default(),
+            temporary: RefCell::default(),
             locks: RefCell::default(),
             has_no_terminal: Cell::new(false),
             has_asked: Cell::new(false),

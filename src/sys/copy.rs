@@ -1,8 +1,9 @@
 //! Copying files and trees, with their modes, times, links, and holes; moving them also with their owners.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, DirBuilder, File, FileTimes, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Seek};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{
     DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown, lchown, symlink,
 };
@@ -11,9 +12,9 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, SFlag, mknod};
-use rustix::fs::{SeekFrom, seek};
+use rustix::fs::{AtFlags, CWD, SeekFrom, Timespec, Timestamps, seek, utimensat};
 
-use super::replace::{MODE, UNFINISHED, directory_of, follow, replace_by};
+use super::replace::{MODE, UNFINISHED, directory_of, follow, full_name, renamed, replace_by};
 
 /// After so many bytes of a file it is asked whether to go on.
 const PIECE: u64 = 32 << 20;
@@ -26,6 +27,9 @@ const SET_ID: u32 = 0o6000;
 
 /// A user and a group.
 type Owner = (u32, u32);
+
+/// What a file is for the kernel, whatever it is called: its device, and its number there.
+type Name = (u64, u64);
 
 /// Why a copy failed, and of what.
 #[derive(Debug)]
@@ -53,15 +57,14 @@ pub fn copy(from: &Path, to: &Path, goes_on: &dyn Fn() -> bool) -> Result<(), Fa
         let found = from.metadata()?;
         let to = if found.is_dir() { to.to_path_buf() } else { follow(to)? };
         match to.metadata() {
-            Ok(there) if (there.dev(), there.ino()) == (found.dev(), found.ino()) => {
-                return Err(io::Error::other("they are the same file"));
-            }
+            Ok(there) if name_of(&there) == name_of(&found) => return Err(same_file()),
             Ok(there) if there.is_dir() && !found.is_dir() => return Err(Errno::EISDIR.into()),
             _ => {}
         }
         let from = from.canonicalize()?;
-        if found.is_dir() && directory_of(&to).canonicalize()?.starts_with(&from) {
-            return Err(io::Error::other("it would be copied into itself"));
+        let within = if to.is_dir() { to.canonicalize()? } else { directory_of(&to).canonicalize()? };
+        if found.is_dir() && within.starts_with(&from) {
+            return Err(into_itself());
         }
         Ok((from, found, to))
     };
@@ -82,14 +85,16 @@ struct Copying<'a> {
     /// Whether a copy belongs to whom the original belongs to, as far as we may give it away.
     keeps_owner: bool,
     /// The first copy of what has several names.
-    links: HashMap<(u64, u64), PathBuf>,
+    links: HashMap<Name, PathBuf>,
+    /// The directories that are copies, or take them in.
+    made: HashSet<Name>,
     /// Whom new entries of this directory belong to, once there is one: to us, in our group or that of the directory.
     owner: Option<Owner>,
 }
 
 impl<'a> Copying<'a> {
     fn new(goes_on: &'a dyn Fn() -> bool, keeps_owner: bool) -> Self {
-        Copying { goes_on, keeps_owner, links: HashMap::new(), owner: None }
+        Copying { goes_on, keeps_owner, links: HashMap::new(), made: HashSet::new(), owner: None }
     }
 
     fn copy(&mut self, from: &Path, to: &Path, kind: fs::FileType) -> Result<(), Failure> {
@@ -113,12 +118,19 @@ impl<'a> Copying<'a> {
     fn directory(&mut self, from: &Path, to: &Path) -> Result<(), Failure> {
         let failed = |error| Failure { from: from.into(), to: to.into(), error };
         let found = from.metadata().map_err(failed)?;
+        if self.made.contains(&name_of(&found)) {
+            // By a link, or because it is mounted at two places.
+            return Err(failed(into_itself()));
+        }
+        // What leads out of a tree is not followed, but the top of it is.
+        let is_there = || to.is_dir() && (self.made.is_empty() || !to.is_symlink());
         // Its own until it is complete.
         let is_new = match DirBuilder::new().mode(0o700).create(to) {
             Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && to.is_dir() => false,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_there() => false,
             Err(error) => return Err(failed(error)),
         };
+        self.made.insert(name_of(&to.metadata().map_err(failed)?));
         let above = self.owner.take();
         for entry in fs::read_dir(from).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -135,7 +147,7 @@ impl<'a> Copying<'a> {
     fn file(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let source = OpenOptions::new().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(from)?;
         let found = source.metadata()?;
-        let name = (found.dev(), found.ino());
+        let name = name_of(&found);
         if found.nlink() > 1 {
             if let Some(first) = self.links.get(&name) {
                 return anew(to, |to| fs::hard_link(first, to));
@@ -181,9 +193,14 @@ impl<'a> Copying<'a> {
         if to.metadata()?.file_type().is_fifo() {
             return Err(io::Error::other("it is a pipe"));
         }
-        let copy = OpenOptions::new().write(true).truncate(true).custom_flags(OFlag::O_NOCTTY.bits()).open(to)?;
-        // A device cannot have holes.
-        if copy.metadata()?.is_file() {
+        let copy = OpenOptions::new().write(true).custom_flags(OFlag::O_NOCTTY.bits()).open(to)?;
+        let there = copy.metadata()?;
+        if name_of(&there) == name_of(found) {
+            return Err(same_file());
+        }
+        // A device has neither end nor holes.
+        if there.is_file() {
+            copy.set_len(0)?;
             self.content(source, &copy, found)
         } else {
             self.bytes(source, &copy, u64::MAX)
@@ -194,7 +211,8 @@ impl<'a> Copying<'a> {
         let found = from.symlink_metadata()?;
         let target = fs::read_link(from)?;
         anew(to, |to| symlink(&target, to))?;
-        self.own(&found, || to.symlink_metadata(), |uid, gid| lchown(to, uid, gid)).map(drop)
+        self.own(&found, || to.symlink_metadata(), |uid, gid| lchown(to, uid, gid))?;
+        set_times_of_name(to, &found)
     }
 
     fn special(&mut self, from: &Path, to: &Path, kind: fs::FileType) -> io::Result<()> {
@@ -212,7 +230,8 @@ impl<'a> Copying<'a> {
         let first = Mode::from_bits_truncate((found.mode() & 0o600) as nix::libc::mode_t);
         anew(to, |to| Ok(mknod(to, what, first, found.rdev())?))?;
         let mode = self.own(&found, || to.symlink_metadata(), |uid, gid| lchown(to, uid, gid))?;
-        fs::set_permissions(to, Permissions::from_mode(mode))
+        fs::set_permissions(to, Permissions::from_mode(mode))?;
+        set_times_of_name(to, &found)
     }
 
     /// Gives a copy what it has beside its content.
@@ -316,9 +335,8 @@ fn anew(to: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
                 return Err(error);
             }
             let made = beside(to, make)?;
-            let (new, old) = (made.path().symlink_metadata()?, to.symlink_metadata()?);
             // rename(2) does nothing to two names of one file.
-            if (new.dev(), new.ino()) != (old.dev(), old.ino()) {
+            if name_of(&made.path().symlink_metadata()?) != name_of(&to.symlink_metadata()?) {
                 made.persist(to)?;
             }
             Ok(())
@@ -332,12 +350,34 @@ fn beside<F>(to: &Path, make: impl Fn(&Path) -> io::Result<F>) -> io::Result<tem
     tempfile::Builder::new().prefix(UNFINISHED).make_in(directory_of(to), make)
 }
 
+fn name_of(found: &Metadata) -> Name {
+    (found.dev(), found.ino())
+}
+
+fn same_file() -> io::Error {
+    io::Error::other("they are the same file")
+}
+
+fn into_itself() -> io::Error {
+    io::Error::other("it would be copied into itself")
+}
+
 fn owner_of(found: &Metadata) -> Owner {
     (found.uid(), found.gid())
 }
 
 fn times_of(found: &Metadata) -> io::Result<FileTimes> {
     Ok(FileTimes::new().set_accessed(found.accessed()?).set_modified(found.modified()?))
+}
+
+/// Sets the times of what cannot be opened for that: a link, or a pipe, whose other end would be waited for.
+fn set_times_of_name(path: &Path, found: &Metadata) -> io::Result<()> {
+    let time = |tv_sec, tv_nsec| Timespec { tv_sec, tv_nsec };
+    let times = Timestamps {
+        last_access: time(found.atime(), found.atime_nsec()),
+        last_modification: time(found.mtime(), found.mtime_nsec()),
+    };
+    Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
 /// Moves a file or a tree, also to another file system: then by a copy that takes its name once it is complete.
@@ -351,31 +391,45 @@ pub fn rename(from: &Path, to: &Path, goes_on: &dyn Fn() -> bool) -> Result<(), 
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {}
         result => return result.map_err(failed),
     }
-    // `..` and `/` are no names that something can take.
-    let name = to.file_name().ok_or_else(|| failed(Errno::EBUSY.into()))?;
-    let place = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(directory_of(to)).map_err(failed)?;
-    let copy = place.path().join(name);
+    // What rename(2) refuses, but finds out last.
+    refuse_no_name(from).and_then(|()| refuse_no_name(to)).map_err(failed)?;
+    // The working directory may be in what is moved.
+    let whole = |path| full_name(path).map_err(failed);
+    let (old, new) = (whole(from)?, whole(to)?);
+    let place = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(directory_of(&new)).map_err(failed)?;
+    let copy = place.path().join(new.file_name().unwrap_or_default());
     let result = copy_and_take_name(from, &copy, to, goes_on);
     if result.is_err() {
         // Also what is write-protected in it.
         let _ = super::remove::remove_all(place.path(), &|| true);
     }
     result?;
-    super::remove::remove_all(from, goes_on).map_err(|failure| Failure {
-        from: failure.path,
+    super::remove::remove_all(&old, goes_on).map_err(|failure| Failure {
+        from: renamed(&failure.path, &old, from),
         to: to.into(),
         error: failure.error,
     })
+}
+
+/// `.`, `..` and `/` are no names that can be given or taken; one with a slash at its end is that of a directory, and not of a
+/// link to one. Source: rename(2), EBUSY and ENOTDIR.
+fn refuse_no_name(path: &Path) -> io::Result<()> {
+    let bytes = path.as_os_str().as_bytes();
+    let last = bytes.rsplit(|byte| *byte == b'/').find(|part| !part.is_empty());
+    if matches!(last, None | Some(b"." | b"..")) {
+        return Err(Errno::EBUSY.into());
+    }
+    let is_link = path.file_name().is_some_and(|name| directory_of(path).join(name).is_symlink());
+    if bytes.ends_with(b"/") && is_link { Err(Errno::ENOTDIR.into()) } else { Ok(()) }
 }
 
 /// Makes a copy that then takes its name. What is told of is the name, not where the copy was made.
 fn copy_and_take_name(from: &Path, copy: &Path, to: &Path, goes_on: &dyn Fn() -> bool) -> Result<(), Failure> {
     let failed = |error| Failure { from: from.into(), to: to.into(), error };
     let found = from.symlink_metadata().map_err(failed)?;
-    Copying::new(goes_on, true).copy(from, copy, found.file_type()).map_err(|failure| {
-        let below = failure.to.strip_prefix(copy).map(Path::to_path_buf).unwrap_or_default();
-        Failure { to: if below.as_os_str().is_empty() { to.into() } else { to.join(below) }, ..failure }
-    })?;
+    Copying::new(goes_on, true)
+        .copy(from, copy, found.file_type())
+        .map_err(|failure| Failure { to: renamed(&failure.to, copy, to), ..failure })?;
     // A directory that is moved to another is written to: `..` in it changes. Source: rename(2), EACCES.
     let is_protected = found.is_dir() && found.mode() & 0o200 == 0;
     let set = |path: &Path, mode: u32| fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed);

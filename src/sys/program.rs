@@ -131,6 +131,8 @@ pub fn explain(error: &io::Error, file: &Path) -> Option<Unstartable> {
 /// The interpreter that the first line of a script names.
 fn interpreter(file: &Path) -> Option<PathBuf> {
     let mut start = Vec::new();
+    // A named pipe would have to be waited for.
+    std::fs::metadata(file).ok().filter(Metadata::is_file)?;
     std::fs::File::open(file).ok()?.take(SHEBANG).read_to_end(&mut start).ok()?;
     let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
     let name = line.trim_ascii_start().split(|byte| matches!(byte, b' ' | b'\t')).next()?;

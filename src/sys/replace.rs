@@ -54,6 +54,26 @@ pub fn directory_of(path: &Path) -> &Path {
     }
 }
 
+/// A path without links but in its last part.
+///
+/// # Errors
+///
+/// As realpath(3) of its directory; [`io::ErrorKind::NotFound`] if it has no last part.
+pub fn full_name(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or(io::ErrorKind::NotFound)?;
+    Ok(directory_of(path).canonicalize()?.join(name))
+}
+
+/// What is at or below `from`, by the path that it has if that is called `to`; of what is elsewhere, `to`.
+#[must_use]
+pub fn renamed(path: &Path, from: &Path, to: &Path) -> PathBuf {
+    match path.strip_prefix(from) {
+        // To join an empty path would add a slash.
+        Ok(below) if !below.as_os_str().is_empty() => to.join(below),
+        _ => to.to_path_buf(),
+    }
+}
+
 /// What is there; `None` if nothing is.
 ///
 /// # Errors

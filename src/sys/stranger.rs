@@ -80,9 +80,12 @@ impl Stranger {
     ///
     /// As kill(2), but for a process that does not exist.
     pub fn signal(&self, signal: Signal) -> io::Result<bool> {
+        // One that waits to be reaped takes a signal, too.
+        if !self.is_running() {
+            return Ok(false);
+        }
         let sent = match &self.descriptor {
             Some(descriptor) => send(descriptor, signal),
-            None if !self.is_running() => return Ok(false),
             None => process::send(self.pid, Some(signal)),
         };
         match sent {

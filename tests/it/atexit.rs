@@ -249,6 +249,17 @@ fn unregister_forgets_a_closure() {
 }
 
 #[test]
+fn unregister_tells_closures_apart_by_what_they_hold() {
+    let script = "fn destroyer(vm) { || print(vm) } let a = destroyer(\"one\"); atexit(a); atexit(destroyer(\"two\")); print(unregister(a));
+        let all = []; for i in 3..6 { let c = || print(i); atexit(c); all.push(c); } print(unregister(all[1]));
+        let i = 6; while i < 8 { let j = i; let c = || print(j); atexit(c); all.push(c); i += 1; } print(unregister(all[3]));";
+    prints(script, "1\n1\n1\n7\n5\n3\ntwo\n");
+    let script = "fn f(x) { print(x) } let of = |x| Fn(\"f\").curry(x); for x in [[1], [2], [1], #{a: 1}, of.call(1), 7] { atexit(of.call(x)); }
+        print(unregister(of.call([1]))); print(unregister(of.call(#{a: 1}))); print(unregister(of.call(of.call(2)))); print(unregister(f));";
+    prints(script, "2\n1\n0\n3\n");
+}
+
+#[test]
 fn unregister_tells_two_functions_of_one_name_in_two_modules_apart() {
     let place = Place::new();
     place.write("a.rhai", "fn clean() { print(\"a\"); } fn set() { atexit(clean); } fn unset() { unregister(clean) }");
@@ -460,6 +471,12 @@ fn a_handler_registered_deep_down_has_all_the_depth() {
         "fn down(n) { if n == 0 { atexit(deep, 300); } else { down(n - 1); } }
          fn deep(n) { if n == 0 { print(\"bottom\"); } else { deep(n - 1); } } down(900);",
         "bottom\n",
+    );
+    // Also where it is called deep down.
+    prints(
+        "fn down(n) { if n > 0 { return down(n - 1); } scope(|| { atexit(deep, 900); }); let h = atexit(deep, 900); h.run(); }
+         fn deep(n) { if n == 0 { print(\"bottom\"); } else { deep(n - 1); } } down(900);",
+        "bottom\nbottom\n",
     );
 }
 

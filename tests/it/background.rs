@@ -347,9 +347,9 @@ fn a_process_of_a_scope_is_stopped_with_it() {
 fn any_process_can_be_found_waited_for_and_stopped() {
     let mut other = Other::start(Command::new("sleep").arg("600"));
     let script =
-        "let p = process(parse_int(args()[0])); print(`${p.name} ${p.running} ${p.check()}`); let r = p.stop();
+        "let p = process(parse_int(args()[0])); print(`${p.name} ${p.running} ${p.check()}`); let r = p.stop(); print(p.signal(\"TERM\"));
         print(`${p.running} ${r.code == ()}`); print(process(parse_int(args()[0])) == ());";
-    code(script).arg(other.0.id().to_string()).run().expect(0, "sleep true true\nfalse true\ntrue\n");
+    code(script).arg(other.0.id().to_string()).run().expect(0, "sleep true true\nfalse\nfalse true\ntrue\n");
     other.0.wait().expect("it is our child");
     refuses("process(0);", "process: expected a process id, greater than 0, not `0`");
     refuses("process(pid()).wait();", "wait: the script would wait for itself");

@@ -1,11 +1,13 @@
 //! `run`, `sh`, `shell`, `capture`, `succeeds`, `quote`: what they take, what they give, what they leave.
 
 use std::ffi::OsStr;
+use std::fs::{self, Permissions};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::Signal;
 
+use crate::files::make_fifo;
 use crate::harness::{OWN_GROUP, Place, code, expect_gone, is_alive, refuses};
 
 #[test]
@@ -201,6 +203,16 @@ fn nothing_of_an_interrupted_command_is_left() {
     live.signal(Signal::SIGTERM);
     live.finish().expect_code(143);
     expect_gone(&pids);
+}
+
+#[test]
+fn what_is_no_file_cannot_be_started_and_nothing_waits_for_it() {
+    let place = Place::new();
+    make_fifo(&place, "pipe");
+    fs::set_permissions(place.path().join("pipe"), Permissions::from_mode(0o755)).expect("it is ours");
+    let script = "atexit(print, \"cleaned\"); atexit([\"./pipe\"]); run([\"./pipe\"]);";
+    let output = code(script).cwd(place.path()).run();
+    output.expect(1, "cleaned\n").expect_error("error: cannot start `./pipe`: permission denied");
 }
 
 #[test]

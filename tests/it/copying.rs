@@ -3,12 +3,13 @@
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::Signal;
 use nix::unistd::{getgroups, getuid};
 
-use crate::files::{make_fifo, mode, run_in, without_rights};
+use crate::files::{in_namespace, make_fifo, mode, run_in, without_rights};
 use crate::harness::{Place, code};
 
 #[test]
@@ -26,6 +27,9 @@ fn a_copy_of_a_tree_has_its_modes_times_and_links() {
     let set = |name: &str| File::open(at(name)).and_then(|file| file.set_modified(old)).expect("it is ours");
     set("a/sub/tool");
     set("a/closed");
+    let mut touch = Command::new("touch");
+    touch.args(["-h", "-d", "@1000000000", "a/link", "a/pipe"]).current_dir(place.path());
+    assert!(touch.status().expect("it starts").success());
     fs::set_permissions(at("a/closed"), Permissions::from_mode(0o555)).expect("it is ours");
     run_in(&place, r#"fs::umask(0o077); fs::copy("a", "b"); print(fs::read("b/closed/x"));"#).expect(0, "x\n");
     assert_eq!((mode(at("b/sub/tool")), mode(at("b/closed")), mode(at("b"))), (0o4751, 0o555, mode(at("a"))));
@@ -36,8 +40,12 @@ fn a_copy_of_a_tree_has_its_modes_times_and_links() {
         fs::metadata(at("b/sub/tool")).expect("it").ino()
     );
     assert!(fs::metadata(at("b/pipe")).expect("it is there").file_type().is_fifo());
-    for name in ["b/sub/tool", "b/closed"] {
-        assert_eq!(fs::metadata(at(name)).and_then(|found| found.modified()).expect("it is there"), old, "{name}");
+    for name in ["b/sub/tool", "b/closed", "b/link", "b/pipe"] {
+        assert_eq!(
+            fs::symlink_metadata(at(name)).and_then(|found| found.modified()).expect("it is there"),
+            old,
+            "{name}"
+        );
     }
 }
 
@@ -282,4 +290,58 @@ fn what_is_no_name_takes_nothing_from_another_file_system() {
     );
     run_in(&place, &script).expect(0, "no\nold\n");
     assert_eq!(place.list(), ["a"]);
+}
+
+#[test]
+fn what_names_no_entry_is_not_moved_to_another_file_system() {
+    let place = Place::new();
+    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
+        return eprintln!("skipped: there is no second file system");
+    };
+    place.write("a/b/x", "text");
+    let to = other.path().display();
+    let script = format!(
+        r#"fs::symlink("a", "l"); cd("a/b"); for from in [".", "..", "../b/.", "../../l/"] {{
+            try {{ fs::rename(from, "{to}/new"); print("?"); }} catch (e) {{ print(fs::list("{to}").len() == 0 && fs::read("x") == "text"); }} }}"#
+    );
+    run_in(&place, &script).expect(0, "true\ntrue\ntrue\ntrue\n");
+}
+
+#[test]
+fn a_file_is_not_emptied_to_be_copied_into_itself() {
+    let place = Place::new();
+    // Nothing can be made beside one of the names of the file, so that it would be written in place.
+    let script = r#"fs::mkdir("a"); fs::mkdir("b"); fs::write("a/x", "text"); run(["ln", "a/x", "b/x"]); fs::chmod("b", 0o500);
+        try { fs::copy("a", "b"); print("?"); } catch (e) { print(e.message); } print(fs::read("a/x")); fs::chmod("b", 0o700);"#;
+    let output = without_rights(&place, script);
+    let expected = "fs::copy: cannot copy `a/x` to `b/x`: they are the same file\ntext\n";
+    assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_tree_is_not_copied_into_itself_by_another_way() {
+    let place = Place::new();
+    place.write("a/sub/deep/x", "text");
+    symlink("a/sub", place.path().join("l")).expect("it can be made");
+    let script = r#"try { fs::copy("a", "l"); } catch (e) { print(e.message); } print(fs::list("a/sub"));"#;
+    let expected = "fs::copy: cannot copy `a` to `l`: it would be copied into itself\n[\"a/sub/deep\"]\n";
+    run_in(&place, script).expect(0, expected);
+    // What is mounted at two places has two whole paths.
+    place.write("b/y", "");
+    let mounted =
+        r#"mount --bind a/sub b && exec "$0" -e 'try { fs::copy("a", "b/c"); } catch (e) { print(e.reason); }'"#;
+    let Some(told) = in_namespace(&place, mounted) else { return eprintln!("skipped: nothing can be mounted") };
+    assert_eq!(told, "it would be copied into itself\n");
+}
+
+#[test]
+fn a_copy_of_a_tree_does_not_follow_a_link_to_a_directory() {
+    let place = Place::new();
+    place.write("a/x/f", "new");
+    place.write("outside/f", "old");
+    place.write("b/y", "");
+    symlink("../outside", place.path().join("b/x")).expect("it can be made");
+    let script = r#"try { fs::copy("a", "b"); } catch (e) { print(e.message); } print(fs::read("outside/f"));
+        fs::remove("b/x"); fs::symlink("b", "l"); fs::copy("a", "l"); print(fs::read("b/x/f"));"#;
+    run_in(&place, script).expect(0, "fs::copy: cannot copy `a/x` to `b/x`: file exists\nold\nnew\n");
 }

@@ -61,12 +61,8 @@ fn a_directory_that_is_gone_is_replaced_by_the_nearest_above_it() {
 }
 
 #[test]
-fn a_handler_does_not_follow_a_directory_that_the_one_before_it_has_moved_or_removed() {
-    let changes = [
-        "fs::rename(`${top}/a`, `${top}/z`)",
-        "fs::remove(`${top}/a/b`); fs::remove(`${top}/a`)",
-        "fs::remove_all(`${top}/a`)",
-    ];
+fn a_handler_is_above_a_directory_that_the_one_before_it_has_removed() {
+    let changes = ["fs::remove(`${top}/a/b`); fs::remove(`${top}/a`)", "fs::remove_all(`${top}/a`)"];
     for change in changes {
         let place = Place::new();
         place.write("a/b/c", "");
@@ -77,6 +73,56 @@ fn a_handler_does_not_follow_a_directory_that_the_one_before_it_has_moved_or_rem
         code(&script).cwd(place.path()).run().expect(0, "begun\n").expect_no_error();
         assert_eq!(place.read("x"), place.path().display().to_string(), "{change}");
     }
+}
+
+/// Each registers a handler in `p`, and gives `p` another name.
+const RENAMED: [&str; 6] = [
+    "cd(\"p\"); REGISTER; fs::rename(\"../p\", \"../q\"); fs::mkdir(\"../p\");",
+    "cd(\"p\"); REGISTER; run([\"mv\", \"../p\", \"../q\"]); cd(\"/\");",
+    "cd(\"p\"); REGISTER; cd(\"..\"); fs::rename(\"p\", \"q\");",
+    "cd(\"p/sub\"); cd(\"..\"); REGISTER; cd(\"sub\"); sh(\"mv ../../p ../../q\"); cd(\"/\");",
+    "cd(\"p\"); REGISTER; atexit(|| fs::rename(\"../p\", \"../q\"));",
+    "cd(\"p\"); REGISTER; cd(\"sub\"); atexit(|| sh(\"mv ../../p ../../q\"));",
+];
+
+#[test]
+fn a_handler_runs_in_its_directory_whatever_that_is_called_meanwhile() {
+    for script in RENAMED {
+        let place = Place::new();
+        place.write("p/sub/x", "");
+        place.write("p/build/x", "");
+        place.write("build/precious", "");
+        let script = script.replace("REGISTER", "atexit(fs::remove_all, \"build\"); atexit(|| print(cwd()))");
+        let here = place.path().display().to_string();
+        code(&script).cwd(place.path()).run().expect(0, &format!("{here}/q\n")).expect_no_error();
+        assert!(place.path().join("build/precious").exists(), "{script}");
+        assert!(!place.path().join("q/build").exists(), "{script}");
+    }
+}
+
+#[test]
+fn a_directory_that_was_renamed_is_known_by_its_new_name() {
+    let place = Place::new();
+    place.write("p/x", "");
+    let script = r#"let top = cwd(); cd("p"); run(["mv", "../p", "../q"]); fs::mkdir("../p"); fs::remove_all("../p");
+        print(cwd() == `${top}/q`); print(path::absolute("x") == `${top}/q/x`); print(fs::exists("x"));
+        fs::remove_all("../q"); print(cwd() == top);"#;
+    code(script).cwd(place.path()).run().expect(0, "true\ntrue\ntrue\ntrue\n");
+}
+
+#[test]
+fn a_directory_that_is_moved_to_another_file_system_takes_the_script_with_it() {
+    let place = Place::new();
+    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
+        return eprintln!("skipped: there is no second file system");
+    };
+    place.write("w/cwd/x", "text");
+    let to = other.path().display();
+    let script = format!(
+        r#"fs::symlink("{to}", "to"); cd("w/cwd"); fs::rename("../../w", "../../to/w"); print(cwd()); print(fs::read("x")); print(fs::list("{to}"));"#
+    );
+    code(&script).cwd(place.path()).run().expect(0, &format!("{to}/w/cwd\ntext\n[\"{to}/w\"]\n"));
+    assert_eq!(place.list(), ["to"]);
 }
 
 #[test]

@@ -362,7 +362,7 @@ fn a_full_disk_costs_nothing_that_was_there() {
 }
 
 /// What a shell prints that may mount, if there can be one: `$0` is the binary.
-fn in_namespace(place: &Place, script: &str) -> Option<String> {
+pub(crate) fn in_namespace(place: &Place, script: &str) -> Option<String> {
     let output = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, stagesh()])
         .current_dir(place.path())
@@ -452,6 +452,13 @@ fn what_is_temporary_is_private_and_removed_in_its_turn() {
         atexit(|| print(fs::list(".").len())); print(handlers().map(|h| h.name.starts_with("remove `"))); cd(d); fs::remove_all(e); exit(3);"#;
     let output = code(script).cwd(place.path()).env("TMPDIR", Some(&dir)).run();
     output.expect(3, "[false, true, true, true, false]\n2\n[]\n").expect_no_error();
+    let script = r#"env::set("HOME", fs::temp_dir() + "/home"); sh(`mkdir ~; echo x > ~/.netrc`); let kept = fs::temp_file();
+        fs::rename(kept, "kept"); fs::remove(fs::temp_file()); fs::remove_all(fs::temp_dir()); sh(`rmdir "$1"`, fs::temp_dir());
+        print(handlers().len()); fs::write(kept, "another's"); print(handlers().len());"#;
+    code(script).cwd(place.path()).env("TMPDIR", Some(&dir)).run().expect(0, "1\n1\n").expect_no_error();
+    assert_eq!(place.list().len(), 2, "{:?}", place.list());
+    let place = Place::new();
+    let dir = place.path().display().to_string();
     let script = "let d = fs::temp_dir(); print(fs::stat(d).mode.to_octal() + \" \" + fs::stat(fs::temp_file()).mode.to_octal()); print(d); sleep(600);";
     let mut live = code(script).env("TMPDIR", Some(&dir)).start();
     live.wait_for("700 600");

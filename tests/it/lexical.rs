@@ -216,8 +216,9 @@ fn what_is_caught_has_a_message_and_a_kind() {
         ("1 / 0", "Division by zero: 1 / 0 (script)"),
         ("nothing", "Variable not found: nothing (script)"),
         ("run([\"false\"])", "`false` exited with 1 (command)"),
+        ("import \"no\" as n", "cannot import `no`: there is no `no.rhai` in `/` (script)"),
     ] {
-        code(&shows(thrown)).run().expect(0, &format!("{shown}\n"));
+        code(&shows(thrown)).cwd("/").run().expect(0, &format!("{shown}\n"));
     }
     // Also in a closure, in a closure of the branch, and where it is changed.
     code("let f = || { try { 1 / 0 } catch (e) { atexit(|| print(e.kind)); print(e.kind) } }; f.call();")
@@ -231,9 +232,22 @@ fn what_is_caught_has_a_message_and_a_kind() {
         ("try { throw 5 } catch (e) { let inc = || { e += 1; e }; print(inc.call()); print(e) }", "6\n6\n"),
         ("let n = #{script: [1]}; try { 1 / 0 } catch (e) { n[e.kind].push(2); print(n) }", "#{\"script\": [1, 2]}\n"),
         ("try { throw 1.5 } catch (e) { print(e.message); print(e.kind) }", "1.5\nthrown\n"),
+        ("try { throw [1] } catch (e) { print(e.message.contains(\"1\")); print(e.kind.to_upper().len) }", "true\n6\n"),
+        (
+            "try { throw #{message: \"abc\"} } catch (e) { e.message.replace(\"a\", \"b\"); print(e.message.split(\"c\")) }",
+            "[\"bb\", \"\"]\n",
+        ),
         (
             "try { throw #{error: \"Errors\", message: \"bad (line 3)\"} } catch (e) { print(e.message) }",
             "bad (line 3)\n",
+        ),
+        (
+            "try { throw outcome_of() } catch (e) { print(e.code); print(e.kind); print(e.message.contains(\"code\")) } fn outcome_of() { attempt([\"false\"]) }",
+            "1\nthrown\ntrue\n",
+        ),
+        (
+            "try { throw fs::stat(\"/\") } catch (e) { print(e.kind); print(e.message.contains(\"mtime\")) }",
+            "dir\ntrue\n",
         ),
         ("try { run([\"false\"]) } catch (e) { try { e.mesage } catch (f) { print(f.kind) } }", "field\n"),
     ] {

@@ -1,6 +1,7 @@
 //! How a run begins and ends: what starts, what does not, and with which status.
 
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
 use crate::harness::{Place, Run, code, file, root, stagesh};
 
@@ -138,6 +139,11 @@ fn help_and_version_are_0_and_go_to_stdout() {
         assert!(output.out().contains(option), "{option}: {output}");
     }
     Run::new().arg("-V").run().expect(0, &format!("stagesh {}\n", env!("CARGO_PKG_VERSION")));
+    for option in ["-h", "-V"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+        let output = Run::new().arg(option).start_with(full, Stdio::piped()).finish();
+        output.expect_code(1).expect_errors("stagesh: cannot write to standard output: no space left on device\n");
+    }
 }
 
 #[test]

@@ -259,9 +259,12 @@ fn trace_shows_the_working_directory() {
         .expect(0, "")
         .expect_errors("+ (cd /usr && true x)\n");
     let place = Place::new();
-    place.write("-odd/file", "");
-    let output = code("run([\"ls\"], #{cwd: \"-odd\"});").options(&["-x"]).cwd(place.path()).run();
-    output.expect(0, "file\n").expect_errors("+ (cd -- -odd && ls)\n");
+    for odd in ["-odd", "-"] {
+        place.write(&format!("{odd}/file"), "");
+        let script = format!("run([\"ls\"], #{{cwd: \"{odd}\"}});");
+        let output = code(&script).options(&["-x"]).cwd(place.path()).run();
+        output.expect(0, "file\n").expect_errors(&format!("+ (cd ./{odd} && ls)\n"));
+    }
 }
 
 #[test]

@@ -119,6 +119,17 @@ fn a_reader_of_stdout_that_goes_away_is_the_signal_pipe() {
 }
 
 #[test]
+fn a_shell_whose_command_has_died_of_a_reader_that_is_gone_ends_the_script_by_pipe() {
+    for script in ["sh(`yes`);", "sh(`yes; true`);", "try { sh(`yes`); } catch { } eprint(\"went on\");"] {
+        let script = format!("atexit(|| eprint(\"cleaned\")); {script}");
+        let output = code(&script).start_with(dead_pipe(), Stdio::piped()).finish();
+        output.expect_code(141).expect_errors("stagesh: PIPE: running 1 exit handler\ncleaned\n");
+    }
+    // With a reader it is a status like others.
+    code("sh(`exit 141`);").run().expect(1, "").expect_error("exited with 141");
+}
+
+#[test]
 fn head_ends_a_script_that_prints_for_ever_and_its_handlers_run() {
     let place = Place::new();
     let log = place.path().join("log");

@@ -82,6 +82,7 @@ fn retry_raises_a_mistake_in_the_script_at_once() {
         "attempt([\"true\"]).cod",
         "let f = |a| a; f.call()",
         "[1].map(|x| unknown())",
+        "import \"no_such_module\" as m",
     ] {
         let script = format!(
             "fn unknown() {{ no_such_variable }}
