@@ -5,6 +5,7 @@ use rhai::EvalAltResult;
 use super::failure::{Frame, Place, split_signature};
 use super::source::Sources;
 use super::syntax::{self, Binding};
+use crate::builtins::record::Record;
 use crate::builtins::{names, standard};
 
 /// What works in place and returns `()`, and is often taken for what returns the result.
@@ -47,6 +48,10 @@ pub(super) fn of(error: &EvalAltResult, at: Option<&Place>, frames: &[Frame], so
         }
         EvalAltResult::ErrorMismatchDataType(_, given, _) if given == "()" => in_place_hint(at, sources),
         EvalAltResult::ErrorFor(_) => in_place_hint(at, sources),
+        // What a builtin was given.
+        EvalAltResult::ErrorRuntime(value, _) if value.read_lock::<Record>()?.message().contains("`()`") => {
+            in_place_hint(at, sources)
+        }
         EvalAltResult::ErrorDataRace(..) => {
             Some("a method is running on a variable that is used meanwhile: call it on a copy, as in `let h = handle; h.run()`".into())
         }

@@ -14,6 +14,7 @@ use super::tokens::{Lexeme, Tokens};
 ///   path.
 /// - Of a value that is called and is no function, the walker says where the first argument is and the VM where the `call`
 ///   is: it is the `call`.
+/// - Of an import of what is no string, the VM says where the `import` is and the walker where that is: it is that.
 /// - Of a constant `this`, and of one that a closure has captured, the walker says where it is and the VM where the operator
 ///   is: it is the constant.
 pub(super) fn of_error(error: &EvalAltResult, source: &str, sources: &Sources) -> Position {
@@ -27,7 +28,8 @@ pub(super) fn of_error(error: &EvalAltResult, source: &str, sources: &Sources) -
         EvalAltResult::ErrorModuleNotFound(..) => found(start_of_path),
         EvalAltResult::ErrorMismatchDataType(expected, ..) if expected == "Fn" => found(call_around),
         EvalAltResult::ErrorAssignmentToConstant(..) => found(name_before),
-        EvalAltResult::ErrorArithmetic(..) | EvalAltResult::ErrorMismatchDataType(..) => found(operator_behind),
+        EvalAltResult::ErrorMismatchDataType(..) => found(path_of_import).or_else(|| found(operator_behind)),
+        EvalAltResult::ErrorArithmetic(..) => found(operator_behind),
         EvalAltResult::ErrorFunctionNotFound(signature, _) if !signature.starts_with(is_of_name) => {
             found(operator_behind)
         }
@@ -94,6 +96,11 @@ fn call_around(tokens: &[Lexeme], at: usize) -> Option<usize> {
         }
     }
     None
+}
+
+/// What the `import` there names.
+fn path_of_import(tokens: &[Lexeme], at: usize) -> Option<usize> {
+    (tokens[at].token == Token::Import && at + 1 < tokens.len()).then_some(at + 1)
 }
 
 /// The name that the operator there assigns to.

@@ -304,6 +304,8 @@ fn what_works_in_place_is_told_to() {
         ("let s = \"a\";\nlet t = s.replace(\"a\", \"b\");\nt + 1;\nt.len();", "replace"),
         ("let a = [];\nlet b = a.push(1);\nb.len();", "push"),
         ("let a = [2, 1];\nfor x in a.sort() { }", "sort"),
+        ("let s = \" x \".trim();\nrun([\"echo\", s]);", "trim"),
+        ("fs::write(\"x\", \" x \".trim());", "trim"),
     ] {
         let instead = if verb == "trim" { "`trimmed` returns a copy" } else { "call it on a variable" };
         let hint = format!("help: `{verb}` works in place and returns `()`: {instead}");

@@ -141,6 +141,7 @@ fn the_place_of_an_error_is_the_same() {
     same_failure("let a = #{b: [5]}; a.b[0][3] = 1;", "expected a bool, not an integer", "1:30");
     same_failure("let a = 5; a.call(1 + 2);", "expected a function, not an integer", "1:14");
     same_failure("print(nowhere::f(1));", "there is no module `nowhere`", "1:7");
+    same_failure("print(1); import 5 as x;", "expected a string, not an integer", "1:18");
     same_failure("let a = #{}; a.b.c", "`()` has no property `c`", "1:18");
     same_failure("const a = 5; fn f() { this = 3; } a.f();", "cannot modify constant ", "1:23");
     same_failure("const a = 5; let f = |n| { a += n; }; f.call(1);", "cannot modify constant a", "1:28");
