@@ -293,10 +293,19 @@ impl Checker<'_> {
         counts
     }
 
-    /// The modules that an alias may stand for; `None` if one of them cannot be known.
-    fn modules(&self, alias: &str) -> Option<Vec<&Text>> {
-        let targets = self.reachable().iter().filter_map(|text| text.facts.aliases.get(alias)).flatten();
-        targets.map(|target| target.as_ref().and_then(|name| self.program.text(name))).collect()
+    /// The modules that a path of aliases may stand for, each but the first an import of the module before it; `None` if one
+    /// of them cannot be known.
+    fn modules(&self, path: &[String]) -> Option<Vec<&Text>> {
+        let mut importers: Vec<&Text> = self.reachable().iter().collect();
+        for (depth, alias) in path.iter().enumerate() {
+            // There `eval` may import.
+            if depth > 0 && importers.iter().any(|text| text.facts.evals.contains(&None)) {
+                return None;
+            }
+            let targets = importers.iter().filter_map(|text| text.facts.aliases.get(alias)).flatten();
+            importers = targets.map(|target| self.program.text(target.as_ref()?)).collect::<Option<_>>()?;
+        }
+        Some(importers)
     }
 
     fn evaluates(&self, spot: Spot<'_>) -> bool {
@@ -329,15 +338,18 @@ impl Checker<'_> {
         });
     }
 
-    fn module_variable(&mut self, alias: &str, usage: Use<'_>) {
+    fn module_variable(&mut self, path: &[String], usage: Use<'_>) {
         let name = usage.name;
-        let Some(modules) = self.modules(alias) else { return };
-        if modules.is_empty() {
+        let Some(modules) = self.modules(path) else { return };
+        if modules.is_empty()
+            && let [alias] = path
+        {
             if names::modules().any(|known| known == alias) {
                 return self.function_of_builtin_module(alias, name, usage.spot);
             }
             return self.unknown_module(alias, usage.spot);
         }
+        let alias = path.join("::");
         if modules.iter().any(|module| module.facts.exports.contains(name)) {
             return;
         }
@@ -353,22 +365,26 @@ impl Checker<'_> {
         });
     }
 
-    fn module_call(&mut self, alias: &str, site: CallSite<'_>) {
+    fn module_call(&mut self, path: &[String], site: CallSite<'_>) {
         let (name, count) = (site.call.name.as_str(), site.call.args.len());
-        let Some(modules) = self.modules(alias) else { return };
-        if modules.is_empty() && names::modules().any(|known| known == alias) {
+        let Some(modules) = self.modules(path) else { return };
+        let is_builtin = names::modules().any(|known| known == path[0]);
+        if modules.is_empty() && !is_builtin && self.evaluates(site.spot) {
+            return;
+        }
+        if modules.is_empty()
+            && let [alias] = path
+        {
+            if !is_builtin {
+                return self.unknown_module(alias, site.spot);
+            }
             return match names::find(&format!("{alias}::{name}")) {
                 Some(known) if (known.least..=known.most).contains(&count) => {}
                 Some(known) => self.wrong_count(site.spot, known.name, (known.least..=known.most).collect(), count),
                 None => self.function_of_builtin_module(alias, name, site.spot),
             };
         }
-        if modules.is_empty() {
-            if !self.evaluates(site.spot) {
-                self.unknown_module(alias, site.spot);
-            }
-            return;
-        }
+        let alias = path.join("::");
         let public = || modules.iter().flat_map(|module| module.counts(name)).filter(|(a, _)| *a == FnAccess::Public);
         let is_variable = modules.iter().any(|module| module.facts.exports.contains(name));
         if is_variable || public().any(|(_, known)| known == count) {
@@ -401,7 +417,7 @@ impl Checker<'_> {
         let name = parts.1.as_str();
         let given = arguments.len();
         if let [module] = &*syntax::path_of(&parts.2)
-            && self.modules(module).is_some_and(|modules| modules.is_empty())
+            && self.modules(std::slice::from_ref(module)).is_some_and(|modules| modules.is_empty())
             && let Some(known) = names::find(&format!("{module}::{name}"))
             && !(known.least..=known.most).contains(&given)
         {
@@ -426,9 +442,7 @@ impl Visitor for Checker<'_> {
         match usage.namespace {
             [] => {}
             [global] if global == "global" => return self.constant(name, spot),
-            [alias] => return self.module_variable(alias, usage),
-            // What a module makes of its own imports is left alone.
-            _ => return,
+            path => return self.module_variable(path, usage),
         }
         let facts = &self.text.facts;
         let borrows = spot.function.is_some_and(|function| facts.borrowers.contains(function));
@@ -462,8 +476,7 @@ impl Visitor for Checker<'_> {
         match site.namespace {
             [] => {}
             [global] if global == "global" => {}
-            [alias] => return self.module_call(alias, site),
-            _ => return,
+            path => return self.module_call(path, site),
         }
         if let Some((verb, at)) = TAKE_FUNCTION.into_iter().find(|(verb, _)| *verb == name) {
             self.handler(verb, site.call.args.get(at..).unwrap_or_default(), site.spot);

@@ -212,6 +212,30 @@ fn calls_of_a_modules_functions_are_checked() {
 }
 
 #[test]
+fn calls_of_a_modules_modules_are_checked() {
+    let place = Place::new();
+    place.write("vm.rhai", "import \"net\" as net; import \"odd\" as odd; import \"n\" + \"et\" as computed;");
+    place.write("net.rhai", "fn close(x) { }\nexport const PORT = 1;\n");
+    place.write("odd.rhai", "eval(\"let x = 1;\");");
+    let check = |text: &str| {
+        code(format!("import \"vm\" as vm; {text}").as_str()).options(&["--check"]).cwd(place.path()).run()
+    };
+    for (text, message) in [
+        ("vm::net::close();", "function `vm::net::close` takes 1 argument but 0 were given"),
+        ("vm::net::clsoe(1);", "there is no function `vm::net::clsoe`"),
+        ("vm::nte::close(1);", "there is no function `vm::nte::close`"),
+        ("vm::net::PROT;", "the module has no variable `vm::net::PROT`"),
+        ("fs::vm::close(1);", "there is no function `fs::vm::close`"),
+    ] {
+        check(text).expect(2, "").expect_error(message);
+    }
+    // What cannot be known is left alone.
+    let sound =
+        "vm::net::close(vm::net::PORT); vm::odd::x::f(); vm::computed::f(1); try { eval(\"1\"); v::n::f(); } catch { }";
+    check(sound).expect(0, "");
+}
+
+#[test]
 fn a_modules_function_as_a_handler_is_refused_with_the_closure_to_write() {
     let place = Place::new();
     place.write("lib.rhai", "fn destroy(vm) { }\n");
