@@ -4,6 +4,7 @@
 //! constants that are in sight where it is called, so these are kept from where the handler was registered.
 //! Handlers that were registered in the same surroundings share them.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::error::Error;
 use super::identical::hold_the_same;
 use super::repeated::Caller;
 use super::spelling::harmless;
-use super::{Call, Host, Outcome, names, unwind};
+use super::{Call, Host, Outcome, fs, names, unwind};
 use crate::host::background::Background;
 use crate::host::directory::Place;
 use crate::host::frames::{self, Named};
@@ -45,6 +46,8 @@ enum Other {
     Command(Command),
     /// A process in the background is stopped.
     Process(Rc<Background>),
+    /// What the verb has made is removed.
+    Temporary(&'static str, PathBuf),
     /// Something of the host's own, and what reports call it.
     Own(String, OwnHandler),
 }
@@ -101,6 +104,12 @@ impl Entry {
         Self::other(host, context, Other::Process(process))
     }
 
+    /// An entry that removes what a verb has made.
+    #[must_use]
+    pub fn temporary(call: &Call<'_>, verb: &'static str, path: PathBuf) -> Self {
+        Self::other(call.host, call.context, Other::Temporary(verb, path))
+    }
+
     /// An entry that does something of the host's own, and what reports call it.
     #[must_use]
     pub fn own(call: &Call<'_>, title: String, run: impl Fn(&Host) -> Outcome + 'static) -> Self {
@@ -137,6 +146,18 @@ impl Entry {
         self.notes.get_or_insert_default().timeout = Some(timeout);
     }
 
+    /// Whether it would do anything now: a temporary file may have been removed, or have got another name.
+    #[must_use]
+    pub fn has_something_to_do(&self) -> bool {
+        match &self.target {
+            Target::Other(other) => match &**other {
+                Other::Temporary(_, path) => !fs::is_gone(path),
+                _ => true,
+            },
+            Target::Function(..) => true,
+        }
+    }
+
     /// The stage in which it was registered.
     #[must_use]
     pub fn stage(&self) -> Option<&Rc<Label>> {
@@ -150,7 +171,7 @@ impl Entry {
             Target::Function(_, args) => args.iter().skip(usize::from(self.held)).cloned().collect(),
             Target::Other(other) => match &**other {
                 Other::Command(command) => command.words_as_values(),
-                Other::Process(_) | Other::Own(..) => Array::new(),
+                Other::Process(_) | Other::Temporary(..) | Other::Own(..) => Array::new(),
             },
         }
     }
@@ -190,6 +211,7 @@ impl Entry {
             Target::Other(other) => match &**other {
                 Other::Command(command) => command.quoted(),
                 Other::Process(process) => format!("stop `{}`", process.plan.title()),
+                Other::Temporary(_, path) => format!("remove `{}`", path.display()),
                 Other::Own(title, _) => title.clone(),
             },
         }
@@ -237,6 +259,8 @@ impl Entry {
             Target::Other(other) => match &**other {
                 Other::Command(command) => super::command::run(host, command).map(|()| Dynamic::UNIT),
                 Other::Process(process) => super::background::stop_at_end(host, process),
+                // Also if it is the home directory of what was run.
+                Other::Temporary(verb, path) => fs::remove_whatever_it_is(verb, host, path).map(|()| Dynamic::UNIT),
                 Other::Own(_, run) => run(host),
             },
         }

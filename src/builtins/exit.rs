@@ -1,7 +1,6 @@
 //! `atexit`, `exit`, `exit_now`, `unregister`, `handlers`, and what a `Handler` can do.
 
 use std::any::TypeId;
-use std::path::Path;
 
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, ImmutableString, Map, NativeCallContext, Position};
 
@@ -60,6 +59,12 @@ pub fn register(room: &mut Room<'_>) {
         .register_fn("to_debug", |handler: &mut Handler| handler.text());
 }
 
+impl PartialEq for Handler {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
 impl Handler {
     fn change(&mut self, change: impl FnOnce(&mut Entry)) -> Self {
         self.host.stack(|stack| stack.get_mut(self.id).map(change));
@@ -112,11 +117,10 @@ fn unregister(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
 
 fn handlers(call: &Call<'_>, _: &[Dynamic]) -> Outcome {
     call.host.look_after();
-    // A command may have removed them.
-    call.host.forget_temporaries(Path::new("/"));
     let list: Array = call.host.stack(|stack| {
         stack
             .iter()
+            .filter(|entry| entry.has_something_to_do())
             .map(|entry| {
                 let mut map = Map::new();
                 map.insert("name".into(), entry.title().into());

@@ -58,7 +58,6 @@ pub fn register(room: &mut Room<'_>) {
             copy::rename(from, to, goes_on)?;
             if let Some((from, to)) = names {
                 call.host.has_renamed(&from, &to);
-                call.host.forget_temporary(&from);
             }
             Ok(())
         })
@@ -76,14 +75,7 @@ pub fn register(room: &mut Room<'_>) {
     });
     room.add("fs::remove", |call, given| {
         simple(call, "fs::remove", "remove", given, |path| {
-            let full = if call.host.has_temporaries() { replace::full_name(path).ok() } else { None };
-            if path.symlink_metadata()?.is_dir() {
-                std::fs::remove_dir(path)?
-            } else {
-                std::fs::remove_file(path)?
-            }
-            full.iter().for_each(|full| call.host.forget_temporary(full));
-            Ok(())
+            if path.symlink_metadata()?.is_dir() { std::fs::remove_dir(path) } else { std::fs::remove_file(path) }
         })
     });
     room.add("fs::remove_all", |call, given| {
@@ -357,9 +349,14 @@ pub fn remove_whatever_it_is(verb: &'static str, host: &Host, path: &Path) -> Re
         host.change_directory(above).map_err(|error| raise(host, verb, "leave", path, error))?;
     }
     // The working directory may have changed: by its whole name.
-    let result = remove::remove_all(&full, &|| !host.stopped());
-    host.forget_temporaries(&full);
-    result.map_err(|failure| raise(host, verb, "remove", &replace::renamed(&failure.path, &full, path), failure.error))
+    remove::remove_all(&full, &|| !host.stopped())
+        .map_err(|failure| raise(host, verb, "remove", &replace::renamed(&failure.path, &full, path), failure.error))
+}
+
+/// Whether there is certainly nothing at a path.
+#[must_use]
+pub fn is_gone(path: &Path) -> bool {
+    path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 fn is_directory(path: &Path) -> bool {

@@ -26,6 +26,12 @@ pub struct Lock {
     entry: EntryId,
 }
 
+impl PartialEq for Lock {
+    fn eq(&self, other: &Self) -> bool {
+        self.entry == other.entry
+    }
+}
+
 /// Registers the room.
 pub fn register(room: &mut Room<'_>) {
     room.add("fs::lock", lock);

@@ -20,7 +20,11 @@ pub fn register(room: &mut Room<'_>) {
         })?;
         Ok(Dynamic::UNIT)
     });
-    room.add("cwd", |call, _| Ok(args::from_os(call.host.directory().as_os_str())));
+    room.add("cwd", |call, _| {
+        // Another process may have renamed it.
+        call.host.distrust_directory();
+        Ok(args::from_os(call.host.directory().as_os_str()))
+    });
 }
 
 fn kill(call: &Call<'_>, given: &[Dynamic]) -> Outcome {

@@ -4,13 +4,10 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rhai::Dynamic;
-
 use super::callback::Entry;
 use super::error::Error;
-use super::{Call, Outcome, Room, args, fs};
+use super::{Call, Outcome, Room, args};
 use crate::host::files;
-use crate::sys::replace;
 
 /// Registers the room.
 pub fn register(room: &mut Room<'_>) {
@@ -25,14 +22,6 @@ fn make(call: &Call<'_>, verb: &'static str, make: fn(&Path) -> io::Result<PathB
     let place = call.host.directory().join(place);
     let path =
         make(&place).map_err(|error| Error::File { verb, action: "make a file in", path: place, to: None, error })?;
-    let (title, gone) = (format!("remove `{}`", path.display()), path.clone());
-    let entry = call.host.register(Entry::own(call, title, move |host| {
-        // Also if it is the home directory of what was run.
-        fs::remove_whatever_it_is(verb, host, &gone)?;
-        Ok(Dynamic::UNIT)
-    }));
-    if let Ok(full) = replace::full_name(&path) {
-        call.host.add_temporary(full, entry);
-    }
+    call.host.register(Entry::temporary(call, verb, path.clone()));
     Ok(args::from_os(path.as_os_str()))
 }

@@ -49,7 +49,7 @@ pub(super) fn of(error: &EvalAltResult, at: Option<&Place>, frames: &[Frame], so
         EvalAltResult::ErrorMismatchDataType(_, given, _) if given == "()" => in_place_hint(at, sources),
         EvalAltResult::ErrorFor(_) => in_place_hint(at, sources),
         // What a builtin was given.
-        EvalAltResult::ErrorRuntime(value, _) if value.read_lock::<Record>()?.message().contains("`()`") => {
+        EvalAltResult::ErrorRuntime(value, _) if value.read_lock::<Record>().is_some_and(|error| is_of_unit(&error)) => {
             in_place_hint(at, sources)
         }
         EvalAltResult::ErrorDataRace(..) => {
@@ -57,6 +57,11 @@ pub(super) fn of(error: &EvalAltResult, at: Option<&Place>, frames: &[Frame], so
         }
         _ => None,
     }
+}
+
+/// Whether a builtin has refused a `()`.
+fn is_of_unit(error: &Record) -> bool {
+    error.fields().get("kind").is_some_and(|kind| kind.to_string() == "argument") && error.message().contains("`()`")
 }
 
 /// What would help where a variable is unknown; `in_sight` are the variables that are known there.

@@ -1,26 +1,32 @@
 //! The working directory: where the script is, where a handler runs, and the way back.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use super::State;
 use crate::sys::descriptor::Directory;
+use crate::sys::lock::Identity;
 use crate::sys::replace::renamed;
 
-/// What was seen of the working directory is still so when the clock is looked at within this time, unless the script has
-/// run a command or changed files.
+/// What was seen of the working directory is believed until the script runs a command, changes files or waits, and no longer
+/// than this where the clock is looked at.
 const FRESH: Duration = Duration::from_millis(1);
 
 /// A directory that is or was the working directory, by its name: by the new one, once it is seen to be renamed.
 #[derive(Debug)]
-pub struct Place(RefCell<Rc<Path>>);
+pub struct Place {
+    path: RefCell<Rc<Path>>,
+    /// Whatever it is called; asked when a handler is to run there.
+    identity: Cell<Option<Identity>>,
+}
 
 impl Place {
     fn path(&self) -> Rc<Path> {
-        Rc::clone(&self.0.borrow())
+        Rc::clone(&self.path.borrow())
     }
 }
 
@@ -33,14 +39,17 @@ pub(super) struct Places {
 
 impl Places {
     pub(super) fn new(path: &Path) -> Self {
-        let here = Rc::new(Place(RefCell::new(path.into())));
+        let here = Rc::new(Place { path: RefCell::new(path.into()), identity: Cell::new(None) });
         Self { all: vec![Rc::downgrade(&here)], here }
     }
 
     fn enter(&mut self, path: &Path) {
         let Self { here, all } = Self::new(path);
         self.here = here;
-        self.all.retain(|place| place.strong_count() > 0);
+        if self.all.len() == self.all.capacity() {
+            // Not each time: a million handlers may have a place each.
+            self.all.retain(|place| place.strong_count() > 0);
+        }
         self.all.extend(all);
     }
 
@@ -49,10 +58,36 @@ impl Places {
         for place in self.all.iter().filter_map(Weak::upgrade) {
             let path = place.path();
             if path.starts_with(from) {
-                place.0.replace(renamed(&path, from, to).into());
+                place.path.replace(renamed(&path, from, to).into());
             }
         }
     }
+
+    /// The working directory was found to have another name. Which directory above it was renamed is not known, nor whether it
+    /// was moved out of one that stays: so have those another name that are there by it.
+    fn follow(&self, name: &Path) {
+        let path = self.here.path.replace(name.into());
+        let mut pairs: Vec<(&Path, &Path)> = vec![(&path, name)];
+        while let Some((from, to)) = pairs.last()
+            && from.file_name() == to.file_name()
+            && let (Some(from), Some(to)) = (from.parent(), to.parent())
+        {
+            pairs.push((from, to));
+        }
+        for place in self.all.iter().filter_map(Weak::upgrade) {
+            let path = place.path();
+            let mut candidates = pairs.iter().rev().filter(|(from, _)| path.starts_with(from));
+            let is_it = |path: &Path| identity_of(path).is_some_and(|found| place.identity.get() == Some(found));
+            if let Some(now) = candidates.find_map(|(from, to)| Some(renamed(&path, from, to)).filter(|now| is_it(now)))
+            {
+                place.path.replace(now.into());
+            }
+        }
+    }
+}
+
+fn identity_of(path: &Path) -> Option<Identity> {
+    path.metadata().ok().map(|found| (found.dev(), found.ino()))
 }
 
 impl<H> State<H> {
@@ -68,13 +103,18 @@ impl<H> State<H> {
 
     /// The name of the working directory; of one that was removed, the name that it had.
     pub fn directory(&self) -> Rc<Path> {
-        self.place().path()
+        self.look_at_directory();
+        self.places.borrow().here.path()
     }
 
     /// The working directory, for handlers that are to run there.
     pub fn place(&self) -> Rc<Place> {
         self.look_at_directory();
-        Rc::clone(&self.places.borrow().here)
+        let place = Rc::clone(&self.places.borrow().here);
+        if place.identity.get().is_none() {
+            place.identity.set(identity_of(Path::new(".")));
+        }
+        place
     }
 
     /// Whether the working directory is this one or below it. One that was removed is nowhere.
@@ -93,17 +133,15 @@ impl<H> State<H> {
         }
         let Ok(name) = std::env::current_dir() else { return false };
         let places = self.places.borrow();
-        let path = places.here.path();
-        // Only the host goes elsewhere.
-        if *path != *name {
-            let (from, to) = highest_renamed(&path, &name);
-            places.rename(from, to);
+        // Only the host goes elsewhere: it was renamed, or moved.
+        if *places.here.path() != *name {
+            places.follow(&name);
         }
         self.seen.set(Some(Instant::now()));
         true
     }
 
-    /// What was seen of the working directory is old news: a command runs, or a file is changed.
+    /// What was seen of the working directory is old news.
     pub fn distrust_directory(&self) {
         self.seen.set(None);
     }
@@ -163,15 +201,4 @@ impl<H> State<H> {
         }
         result
     }
-}
-
-/// Of a directory that has another name now: the highest above it that has, before and now.
-fn highest_renamed<'a>(mut from: &'a Path, mut to: &'a Path) -> (&'a Path, &'a Path) {
-    while let (Some(above), Some(now)) = (from.parent(), to.parent())
-        && from.file_name() == to.file_name()
-        && above.symlink_metadata().is_err()
-    {
-        (from, to) = (above, now);
-    }
-    (from, to)
 }

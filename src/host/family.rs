@@ -37,10 +37,8 @@ pub(super) struct Running {
     pub(super) children: Vec<i32>,
     /// Whether ends are watched and orphans adopted.
     pub(super) prepared: bool,
-    /// Whether there is certainly no child.
+    /// Whether there is certainly no child that is a command's or that one has left behind.
     is_childless: bool,
-    /// Whether a child has ended that was not looked at.
-    has_news: bool,
     /// The command that the script waits for, and when it started, if there is another.
     foreground: Option<(i32, Option<Ticks>)>,
     /// What commands have left behind that ended by themselves.
@@ -151,8 +149,8 @@ impl<H> State<H> {
         entries
     }
 
-    /// Whether this process has a child, ended or not. Without one it adopts nothing, so that there is none until it
-    /// starts one: but the first process of a namespace gets what came in from outside.
+    /// Whether a command, or what one has left behind, is a child of this process, ended or not. Without one it adopts nothing,
+    /// so that there is none until it starts one: but the first process of a namespace gets what came in from outside.
     fn has_children(&self) -> bool {
         let mut running = self.running.borrow_mut();
         let has_some = !running.is_childless && process::has_children();
@@ -171,25 +169,9 @@ impl<H> State<H> {
         self.orphans().iter().map(|entry| (entry.pid, entry.start)).collect()
     }
 
-    /// A child has ended. Whoever waits for a command looks at that first: mostly there is no other.
-    pub(super) fn has_ended_child(&self) {
-        if self.running.borrow().foreground.is_none() {
-            return self.reap();
-        }
-        self.running.borrow_mut().has_news = true;
-    }
-
-    /// Reaps what was adopted, if a child has ended.
-    pub(super) fn reap_late(&self) {
-        if self.running.borrow().has_news {
-            self.reap();
-        }
-    }
-
     /// Reaps what was adopted and has ended.
     pub(super) fn reap(&self) {
-        let mut running = self.running.borrow_mut();
-        running.has_news = false;
+        let running = self.running.borrow();
         if !running.prepared {
             return;
         }
@@ -202,7 +184,6 @@ impl<H> State<H> {
         if !self.has_children() {
             return;
         }
-        self.reap_late();
         let left = self.left_by(kin);
         if left.is_empty() {
             return;

@@ -7,7 +7,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::State;
-use super::exit_stack::EntryId;
 use super::streams::MOST_CAPTURED;
 use crate::sys::descriptor::{self, Access, Interest};
 use crate::sys::memory;
@@ -19,37 +18,6 @@ const PIECE: usize = 1 << 20;
 
 /// A boundary of pages.
 const PAGE: usize = 4096;
-
-/// What is there until an entry of the exit stack removes it, by its whole path.
-impl<H> State<H> {
-    /// This entry removes it.
-    pub fn add_temporary(&self, path: PathBuf, entry: EntryId) {
-        self.temporary.borrow_mut().insert(path, entry);
-    }
-
-    /// Whether there is any.
-    pub fn has_temporaries(&self) -> bool {
-        !self.temporary.borrow().is_empty()
-    }
-
-    /// It is gone, or has another name: its entry has nothing more to do.
-    pub fn forget_temporary(&self, path: &Path) {
-        let entry = self.temporary.borrow_mut().remove(path);
-        let handler = entry.and_then(|entry| self.stack.borrow_mut().take(entry));
-        drop(handler);
-    }
-
-    /// All that is gone is forgotten, at a path or below it.
-    pub fn forget_temporaries(&self, path: &Path) {
-        let is_gone = |path: &Path| path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-        let known = self.temporary.borrow();
-        let below =
-            known.range(path.to_path_buf()..).map(|(known, _)| known).take_while(|known| known.starts_with(path));
-        let gone: Vec<PathBuf> = below.filter(|known| is_gone(known)).cloned().collect();
-        drop(known);
-        gone.iter().for_each(|gone| self.forget_temporary(gone));
-    }
-}
 
 impl<H> State<H> {
     /// Reads a file to its end, a device or a named pipe as well.

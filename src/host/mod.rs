@@ -37,11 +37,9 @@ pub mod traps;
 mod writing;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::ops::Deref;
 use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -53,7 +51,7 @@ use crate::sys::signal::Signal;
 use background::Background;
 use directory::Places;
 use environment::Environment;
-use exit_stack::{EntryId, ExitStack};
+use exit_stack::ExitStack;
 use frames::Frame;
 use log::{Level, Log};
 use outcome::Blemish;
@@ -106,8 +104,6 @@ pub struct State<H> {
     seen: Cell<Option<Instant>>,
     running: RefCell<family::Running>,
     background: RefCell<Vec<Rc<Background>>>,
-    /// What an entry of the exit stack removes.
-    temporary: RefCell<BTreeMap<PathBuf, EntryId>>,
     /// The locks on files that are held.
     locks: RefCell<Vec<(Identity, Weak<Locked>)>>,
     has_no_terminal: Cell<bool>,
@@ -196,7 +192,6 @@ impl<H> Host<H> {
             seen: Cell::new(None),
             running: RefCell::default(),
             background: RefCell::default(),
-            temporary: RefCell::default(),
             locks: RefCell::default(),
             has_no_terminal: Cell::new(false),
             has_asked: Cell::new(false),
@@ -422,6 +417,8 @@ impl<H> State<H> {
         self.output.prepare();
         let until = [until, self.alarm()].into_iter().flatten().min();
         let events = self.interrupts.wait(fds, until)?;
+        // Who knows what others have done meanwhile.
+        self.distrust_directory();
         if events.woken {
             self.take_signals();
         }
@@ -431,7 +428,7 @@ impl<H> State<H> {
         }
         self.look_at_clock();
         if events.of_children {
-            self.has_ended_child();
+            self.reap();
         }
         Ok(events.ready)
     }

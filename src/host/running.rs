@@ -189,7 +189,6 @@ impl<H> State<H> {
                 self.read_rest(plan, child, streams, kin)?;
                 return Ok((ended, if streams.is_too_much() { Fate::WroteTooMuch } else { Fate::Own }, at));
             }
-            self.reap_late();
             if self.wants_terminal(child) {
                 break (self.killing(), Fate::WantedTerminal);
             }

@@ -377,7 +377,11 @@ fn set_times_of_name(path: &Path, found: &Metadata) -> io::Result<()> {
         last_access: time(found.atime(), found.atime_nsec()),
         last_modification: time(found.mtime(), found.mtime_nsec()),
     };
-    Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+    match utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW) {
+        // Not every file system has times of links.
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
+        result => Ok(result?),
+    }
 }
 
 /// Moves a file or a tree, also to another file system: then by a copy that takes its name once it is complete.

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -64,11 +64,15 @@ impl Which {
         }
     }
 
-    /// Whether that of this process is a terminal. It is asked once: nothing else is ever put in its place.
+    /// Whether that of this process is a terminal. What is none never becomes one, and is asked once: nothing else is ever put
+    /// in its place. One that hangs up is none any more.
     #[must_use]
     pub fn is_terminal(self) -> bool {
-        static ANSWERS: [OnceLock<bool>; 2] = [const { OnceLock::new() }; 2];
-        *ANSWERS[self as usize].get_or_init(|| self.own().is_terminal())
+        static ARE_NONE: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
+        let is_none = &ARE_NONE[self as usize];
+        let is_terminal = !is_none.load(Ordering::Relaxed) && self.own().is_terminal();
+        is_none.store(!is_terminal, Ordering::Relaxed);
+        is_terminal
     }
 }
 

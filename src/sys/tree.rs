@@ -62,7 +62,7 @@ pub fn lookup(pid: i32) -> Option<Entry> {
 /// What a file of /proc says; the name of a process in it need not be UTF-8.
 fn text(path: impl AsRef<Path>) -> Option<String> {
     let mut bytes = Vec::with_capacity(1024);
-    // As one that may have an end: a file alone is asked for its size first, which is 0 here.
+    // A file alone would be asked for its size first, which is 0 here; what is cut off somewhere is not.
     File::open(path).ok()?.take(u64::MAX).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }

@@ -257,6 +257,10 @@ fn unregister_tells_closures_apart_by_what_they_hold() {
     let script = "fn f(x) { print(x) } let of = |x| Fn(\"f\").curry(x); for x in [[1], [2], [1], #{a: 1}, of.call(1), 7] { atexit(of.call(x)); }
         print(unregister(of.call([1]))); print(unregister(of.call(#{a: 1}))); print(unregister(of.call(of.call(2)))); print(unregister(f));";
     prints(script, "2\n1\n0\n3\n");
+    // What has a handle has that one.
+    let script = "let all = []; let handles = [start([\"true\"]), start([\"true\"]), atexit(|| ()), atexit(|| ()), fs::stat(\"/\"), fs::stat(\"/dev/null\"), 1..2, 1..3];
+        for h in handles { let c = || print(h); atexit(c); all.push(c); } print(all.map(unregister).reduce(|sum, n| sum + n, 0)); print(all.map(unregister));";
+    prints(script, "8\n[0, 0, 0, 0, 0, 0, 0, 0]\n");
 }
 
 #[test]

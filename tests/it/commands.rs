@@ -206,6 +206,18 @@ fn nothing_of_an_interrupted_command_is_left() {
 }
 
 #[test]
+fn an_orphan_is_reaped_while_its_command_ends() {
+    // As a script does that stops a daemon.
+    let script = "sh(`sh -c 'sleep 600 > /dev/null & echo $! > daemon'
+        trap 'while kill -0 $(cat daemon) 2> /dev/null; do sleep 0.01; done; echo stopped; exit 0' TERM
+        echo ready; while :; do sleep 0.01; done`);";
+    let place = Place::new();
+    let mut live = code(script).options(&["--grace", "600"]).cwd(place.path()).start();
+    live.wait_for("ready").signal(Signal::SIGTERM);
+    live.finish().expect(143, "ready\nstopped\n");
+}
+
+#[test]
 fn what_is_no_file_cannot_be_started_and_nothing_waits_for_it() {
     let place = Place::new();
     make_fifo(&place, "pipe");

@@ -76,13 +76,15 @@ fn a_handler_is_above_a_directory_that_the_one_before_it_has_removed() {
 }
 
 /// Each registers a handler in `p`, and gives `p` another name.
-const RENAMED: [&str; 6] = [
+const RENAMED: [&str; 8] = [
     "cd(\"p\"); REGISTER; fs::rename(\"../p\", \"../q\"); fs::mkdir(\"../p\");",
     "cd(\"p\"); REGISTER; run([\"mv\", \"../p\", \"../q\"]); cd(\"/\");",
     "cd(\"p\"); REGISTER; cd(\"..\"); fs::rename(\"p\", \"q\");",
     "cd(\"p/sub\"); cd(\"..\"); REGISTER; cd(\"sub\"); sh(\"mv ../../p ../../q\"); cd(\"/\");",
     "cd(\"p\"); REGISTER; atexit(|| fs::rename(\"../p\", \"../q\"));",
     "cd(\"p\"); REGISTER; cd(\"sub\"); atexit(|| sh(\"mv ../../p ../../q\"));",
+    "cd(\"p\"); REGISTER; cd(\"sub\"); sh(\"mv ../../p ../../q; mkdir ../../p\"); cd(\"/\");",
+    "cd(\"p\"); REGISTER; start([\"mv\", \"../p\", \"../q\"]).wait(); cd(\"/\");",
 ];
 
 #[test]
@@ -98,6 +100,18 @@ fn a_handler_runs_in_its_directory_whatever_that_is_called_meanwhile() {
         assert!(place.path().join("build/precious").exists(), "{script}");
         assert!(!place.path().join("q/build").exists(), "{script}");
     }
+}
+
+#[test]
+fn a_handler_does_not_follow_what_was_moved_out_of_its_directory() {
+    let place = Place::new();
+    place.write("tmp/build/out/x", "");
+    place.write("srv/cache/precious", "");
+    let script = r#"cd("tmp/build"); atexit(fs::remove_all, "cache"); atexit(|| print(cwd())); cd("out");
+        sh(`mv ../out ../../../srv/out; rm -rf "$1"`, path::parent(cwd())); print(cwd());"#;
+    let here = place.path().display().to_string();
+    code(script).cwd(place.path()).run().expect(0, &format!("{here}/srv/out\n{here}/tmp\n")).expect_no_error();
+    assert!(place.path().join("srv/cache/precious").exists());
 }
 
 #[test]
