@@ -8,8 +8,9 @@ use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
+use pty_process::blocking::Command;
 
-use crate::harness::{Place, code, file, refuses};
+use crate::harness::{Place, code, file, refuses, stagesh};
 use crate::terminal::Terminal;
 
 /// The text without the digits of its times.
@@ -549,4 +550,14 @@ fn a_full_disk_behind_stdout_is_a_script_error_also_when_a_command_is_logged() {
     let output = code(script).cwd(place.path()).start_with(full, Stdio::piped()).finish();
     output.expect_code(1).expect_error("no space left on device");
     assert!(log_in(&place).contains(&"seen".into()));
+}
+
+#[test]
+fn the_log_gets_what_commands_write_once_the_terminal_is_gone() {
+    let place = Place::new();
+    let log = place.path().join("log");
+    let script = "log::to(args()[0]); atexit(shell(`echo $((6 * 7))`)); print(\"ready\"); sleep(600);";
+    let status = crate::terminal::hang_up(Command::new(stagesh()).args(["-e", script]).arg(&log));
+    assert_eq!(status, Some(129));
+    assert!(place.read("log").contains("42\n"), "{}", place.read("log"));
 }
