@@ -199,6 +199,13 @@ fn which_argument_is_in_use_may_differ() {
     };
     let of = |number: usize| format!("Data race detected on argument #{number} of function 'filter'\n");
     assert_eq!([said("vm"), said("ast")], [of(1), of(2)]);
+    // Nor has it a place everywhere.
+    place.write("script.rhai", "let m = #{}; m.f = || m.len(); m.f.call();");
+    for (engine, has_place) in [("vm", true), ("ast", false)] {
+        let output = Run::new().options(&["--engine", engine]).arg("script.rhai").cwd(place.path()).run();
+        output.expect_code(1).expect_error("a variable is in use by the call that is running");
+        assert_eq!(output.err().contains(" --> "), has_place, "{output}");
+    }
 }
 
 #[test]
