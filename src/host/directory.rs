@@ -159,7 +159,8 @@ impl<H> State<H> {
     ///
     /// As chdir(2).
     pub fn change_directory(&self, path: &Path) -> io::Result<()> {
-        // A new name that it has got goes with the handlers that are to run there.
+        // A new name that it has got goes with the handlers that are to run there: this is the last time that it can be seen.
+        self.distrust_directory();
         self.look_at_directory();
         if let Some(way_back @ None) = &mut *self.way_back.borrow_mut() {
             *way_back = Directory::current().ok();
