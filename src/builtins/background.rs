@@ -11,7 +11,7 @@ use super::callback::Entry;
 use super::command::{self, Command, START};
 use super::error::{Error, FailedCommand, stopped};
 use super::options::Options;
-use super::record::has_no;
+use super::record::{TAG, has_no};
 use super::{Call, Host, Outcome, Room, args};
 use crate::host::background::Background;
 use crate::host::dialogue::Line;
@@ -67,6 +67,7 @@ pub fn register(room: &mut Room<'_>) {
         .register_get("pid", |process: &mut Process| i64::from(process.pid()))
         .register_get("name", |process: &mut Process| process.name())
         .register_get("running", |process: &mut Process| process.is_running())
+        .register_get(TAG, |_: &mut Process| has_no("the process", TAG, &["name", "pid", "running"]))
         .register_indexer_get(|_: &mut Process, name: ImmutableString| {
             has_no("the process", &name, &["name", "pid", "running"])
         })

@@ -7,7 +7,7 @@ use rhai::{Array, Dynamic, EvalAltResult, FnPtr, ImmutableString, Map, NativeCal
 use super::callback::Entry;
 use super::command::Command;
 use super::error::{Error, stopped};
-use super::record::{Record, has_no};
+use super::record::{Record, TAG, has_no};
 use super::{Call, Host, Outcome, Room, args, unwind};
 use crate::host::WriteError;
 use crate::host::exit_stack::EntryId;
@@ -54,6 +54,7 @@ pub fn register(room: &mut Room<'_>) {
             let limit = args::seconds("timeout", context.engine(), &limit)?;
             Ok::<_, Box<EvalAltResult>>(handler.change(|entry| entry.set_timeout(limit)))
         })
+        .register_get(TAG, |_: &mut Handler| has_no("the handler", TAG, &["pending"]))
         .register_indexer_get(|_: &mut Handler, name: ImmutableString| has_no("the handler", &name, &["pending"]))
         .register_fn("to_string", |handler: &mut Handler| handler.text())
         .register_fn("to_debug", |handler: &mut Handler| handler.text());

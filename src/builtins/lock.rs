@@ -10,7 +10,7 @@ use super::background;
 use super::callback::Entry;
 use super::error::{Error, stopped};
 use super::options::Reader;
-use super::record::has_no;
+use super::record::{TAG, has_no};
 use super::{Call, Host, Outcome, Room, args};
 use crate::host::exit_stack::EntryId;
 use crate::host::locks::Unlocked;
@@ -43,6 +43,7 @@ pub fn register(room: &mut Room<'_>) {
         .register_type_with_name::<Lock>("Lock")
         .register_get("path", |lock: &mut Lock| lock.path.clone())
         .register_get("held", |lock: &mut Lock| lock.held.borrow().is_some())
+        .register_get(TAG, |_: &mut Lock| has_no("the lock", TAG, &["held", "path"]))
         .register_indexer_get(|_: &mut Lock, name: ImmutableString| has_no("the lock", &name, &["held", "path"]))
         .register_fn("unlock", |_: NativeCallContext<'_>, lock: &mut Lock| -> Result<(), Box<EvalAltResult>> {
             let lock = lock.clone();

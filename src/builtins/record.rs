@@ -83,11 +83,16 @@ pub fn has_no(what: &'static str, name: &str, known: &[&str]) -> Result<Dynamic,
     Err(Error::UnknownField { record: what, name: name.to_string(), known }.into())
 }
 
+/// The property that Rhai gives every value: a number.
+pub const TAG: &str = "tag";
+
 /// Teaches the engine what a record is.
 pub fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<Record>("record")
         .register_indexer_get(Record::get)
+        // Or Rhai's would be read in place of a part.
+        .register_get(TAG, |record: &mut Record| record.get(TAG.into()))
         .register_fn("to_string", |record: &mut Record| record.to_string())
         .register_fn("to_debug", |record: &mut Record| record.to_string())
         .register_fn("keys", |record: &mut Record| -> rhai::Array {

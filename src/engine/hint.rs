@@ -53,7 +53,7 @@ pub(super) fn of(error: &EvalAltResult, at: Option<&Place>, frames: &[Frame], so
             in_place_hint(at, sources)
         }
         EvalAltResult::ErrorDataRace(..) => {
-            Some("a method is running on a variable that is used meanwhile: call it on a copy, as in `let h = handle; h.run()`".into())
+            Some("a method is running on a variable, or on a part of it, that is used meanwhile: call it on a copy, as in `let list = m.list; list.map(…)`, or as a function: `map(m.list, …)`".into())
         }
         _ => None,
     }

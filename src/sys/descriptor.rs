@@ -271,6 +271,22 @@ pub fn append_to(fd: impl AsFd) -> io::Result<()> {
     Ok(fcntl(fd, FcntlArg::F_SETFL(OFlag::O_APPEND)).map(drop)?)
 }
 
+/// What this process writes its own output to, if the file that was opened is that: `/dev/stderr` is opened anew by Linux,
+/// so that two would write over each other. Source: proc(5), `/proc/pid/fd`.
+///
+/// # Errors
+///
+/// As fcntl(2).
+pub fn own_stream(file: impl AsFd) -> io::Result<Option<OwnedFd>> {
+    let is_regular =
+        |stat: &nix::sys::stat::FileStat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG;
+    if !fstat(&file).is_ok_and(|stat| is_regular(&stat)) {
+        return Ok(None);
+    }
+    let own = [Which::Stdout, Which::Stderr].into_iter().find(|which| is_same_file(&file, which.own()));
+    own.map(|which| which.own().try_clone_to_owned()).transpose()
+}
+
 /// Empties a file; a pipe or a device has nothing to lose.
 ///
 /// # Errors

@@ -504,6 +504,10 @@ fn the_first_int_after_another_signal_does_not_end_the_grace_period_of_a_stop() 
 #[test]
 fn a_misspelt_part_or_member_of_a_process_is_told_with_the_nearest() {
     refuses("start([\"true\"]).runing;", "the process has no `runing` (did you mean `running`?)");
+    refuses("start([\"true\"]).tag;", "the process has no `tag`");
+    refuses("atexit(|| 1).tag;", "the handler has no `tag`");
+    refuses("attempt([\"true\"]).tag;", "the result has no `tag`");
+    refuses("fs::lock(fs::temp_file()).tag;", "the lock has no `tag`");
     refuses("atexit(|| 1).pendin;", "the handler has no `pendin` (did you mean `pending`?)");
     let output = code("start([\"true\"]).detatch();").run();
     output.expect_code(1).expect_error("there is no function `detatch`").expect_error("did you mean `detach`?");

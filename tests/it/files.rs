@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::{getuid, mkfifo};
 
-use crate::harness::{Output, Place, code, refuses, stagesh};
+use crate::harness::{Output, Place, Run, code, refuses, stagesh};
 
 /// Runs a script in a place.
 pub(crate) fn run_in(place: &Place, script: &str) -> Output {
@@ -442,6 +442,25 @@ fn what_is_mounted_below_is_not_entered() {
     let script = "mount --bind kept tree/mount && exec \"$0\" -e 'try { fs::remove_all(\"tree\"); } catch (e) { print(e.message); } print(fs::read(\"kept/x\"));'";
     let Some(text) = in_namespace(&place, script) else { return eprintln!("skipped: nothing can be mounted") };
     assert_eq!(text, "fs::remove_all: cannot remove `tree/mount`: device or resource busy\nsafe\n");
+}
+
+#[test]
+fn what_is_written_to_a_file_that_is_the_own_output_comes_behind_what_is_there() {
+    let place = Place::new();
+    let run = |options: &str, script: &str| {
+        let words = format!("(echo one; '{}' {options} -e '{script}'; echo last) > out 2>&1", stagesh());
+        Run::new().under(&["sh", "-c", &words]).cwd(place.path()).run();
+        place.read("out")
+    };
+    let script = r#"print("two"); fs::write("/dev/stdout", "three\n"); print("four"); fs::append("/dev/stderr", "five\n");
+        run(["echo", "six"], #{stdout: #{file: "/dev/stderr"}}); run(["echo", "seven"]);"#;
+    assert_eq!(run("", script), "one\ntwo\nthree\nfour\nfive\nsix\nseven\nlast\n");
+    let told = run("--report /dev/stderr", "print(\"two\");");
+    let report = told.strip_prefix("one\ntwo\n").and_then(|rest| rest.strip_suffix("last\n")).expect("all is there");
+    assert!(serde_json::from_str::<serde_json::Value>(report).is_ok(), "{told}");
+    let told = run("", "eprint(\"two\"); log::to(\"/dev/stderr\"); print(\"three\");");
+    assert!(told.starts_with("one\ntwo\n") && told.contains("three\n") && told.ends_with("\nlast\n"), "{told}");
+    assert_ne!(mode(place.path().join("out")), 0o600);
 }
 
 #[test]

@@ -197,6 +197,12 @@ fn a_bad_command_line_gets_a_line_and_the_usage_and_status_2() {
 }
 
 #[test]
+fn an_option_may_be_called_as_what_rhai_gives_every_value() {
+    let script = "let o = options(\"\", [#{arg: \"--tag T\"}]); print(o.tag); print(o.tag.to_upper());";
+    run(script, &["--tag", "v2"]).expect(0, "v2\nV2\n");
+}
+
+#[test]
 fn a_bad_command_line_cannot_be_caught() {
     run("try { options(\"\", []); } catch { } print(\"never\");", &["x"]).expect(2, "");
     run("try { options(\"\", []); } catch { } print(\"never\");", &["--help"]).expect_code(0).expect_no_error();
