@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOp
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::sys::identity::identity;
 use crate::sys::replace::{directory_of, replace};
 
 /// Of a larger file the end is read.
@@ -134,9 +135,9 @@ fn is_usable(path: &Path) -> io::Result<bool> {
 
 /// Whether the path leads to the file.
 fn is_there(file: &File, path: &Path) -> bool {
-    let identity = |found: io::Result<std::fs::Metadata>| found.map(|found| (found.dev(), found.ino())).ok();
-    let own = identity(file.metadata());
-    own.is_some() && own == identity(path.metadata())
+    let which = |found: io::Result<std::fs::Metadata>| found.map(|found| identity(&found)).ok();
+    let own = which(file.metadata());
+    own.is_some() && own == which(path.metadata())
 }
 
 /// Takes the file from everybody else.

@@ -2,14 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use super::State;
 use crate::sys::descriptor::Directory;
-use crate::sys::lock::Identity;
+use crate::sys::identity::{Identity, identity};
 use crate::sys::replace::renamed;
 
 /// What was seen of the working directory is believed until the script runs a command, changes files or waits, and no longer
@@ -87,7 +86,7 @@ impl Places {
 }
 
 fn identity_of(path: &Path) -> Option<Identity> {
-    path.metadata().ok().map(|found| (found.dev(), found.ino()))
+    path.metadata().ok().map(|found| identity(&found))
 }
 
 impl<H> State<H> {

@@ -109,9 +109,6 @@ impl<H> State<H> {
             return Ok(());
         }
         let file = self.open(path, Access::Write, None)?;
-        if let Some(own) = self.own_stream(&file)? {
-            return self.fill(&own, path, bytes);
-        }
         if let Some(mode) = mode.filter(|_| path.is_file()) {
             std::fs::set_permissions(path, Permissions::from_mode(mode))?;
         }
@@ -126,26 +123,16 @@ impl<H> State<H> {
     /// As open(2) and write(2); [`io::ErrorKind::Interrupted`] if what runs must stop.
     pub fn append_to_file(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let file = self.open(path, Access::Write, None)?;
-        if let Some(own) = self.own_stream(&file)? {
-            return self.fill(&own, path, bytes);
-        }
         descriptor::append_to(&file)?;
         self.fill(&file, path, bytes)
-    }
-
-    /// What the script prints to, if the file is that: what was printed comes before what is written.
-    fn own_stream(&self, file: &OwnedFd) -> io::Result<Option<OwnedFd>> {
-        let own = descriptor::own_stream(file)?;
-        if own.is_some() {
-            // What cannot be written is told where it was printed.
-            let _ = self.flush();
-        }
-        Ok(own)
     }
 
     fn fill(&self, file: &OwnedFd, path: &Path, bytes: &[u8]) -> io::Result<()> {
         if descriptor::is_named_pipe(path) {
             descriptor::set_nonblocking(file)?;
+        } else if descriptor::is_own_output(file) {
+            // What was printed comes first. That it cannot be written is told where the next is printed.
+            let _ = self.flush();
         }
         let mut rest = bytes;
         while !rest.is_empty() {

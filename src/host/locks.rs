@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::State;
-use crate::sys::lock::{Identity, LockFile, Locked};
+use crate::sys::identity::Identity;
+use crate::sys::lock::{LockFile, Locked};
 
 /// Why there is no lock.
 #[derive(Debug)]

@@ -286,14 +286,7 @@ impl<H> State<H> {
     /// As open(2); [`io::ErrorKind::Interrupted`] if the run was stopped while it waited for the reader of a named pipe.
     pub fn log_to(&self, path: &Path, append: bool) -> io::Result<()> {
         let fd = self.open(path, Access::WritePrivately, None)?;
-        let fd = match descriptor::own_stream(&fd)? {
-            // Others write to it as well.
-            Some(own) => own,
-            None => {
-                descriptor::begin_log(&fd, append)?;
-                fd
-            }
-        };
+        descriptor::begin_log(&fd, append)?;
         let mut inner = self.log.lock();
         inner.file = Some(LogFile { fd, name: path.display().to_string() });
         self.log.has.fetch_or(FILE, Ordering::Relaxed);

@@ -45,8 +45,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::sys::descriptor::{Directory, Interest, Reserve};
+use crate::sys::identity::Identity;
 use crate::sys::interrupts::{Caught, Interrupts, Sender};
-use crate::sys::lock::{Identity, Locked};
+use crate::sys::lock::Locked;
 use crate::sys::signal::Signal;
 use background::Background;
 use directory::Places;

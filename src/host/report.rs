@@ -26,14 +26,8 @@ impl<H> State<H> {
         if is_file && replace(path, None, |file| file.write_all(text.as_bytes()))? {
             return Ok(());
         }
-        let opened = self.open(path, Access::Write, Instant::now().checked_add(PATIENCE))?;
-        let file = match descriptor::own_stream(&opened)? {
-            Some(own) => own,
-            None => {
-                descriptor::empty(&opened)?;
-                opened
-            }
-        };
+        let file = self.open(path, Access::Write, Instant::now().checked_add(PATIENCE))?;
+        descriptor::empty(&file)?;
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
             if !wait_writable_for(file.as_fd(), PATIENCE) {

@@ -132,9 +132,7 @@ impl Streams {
             match sink {
                 Sink::Null => Ok(Stream::Null),
                 Sink::File { path, .. } => {
-                    let failed = refused(which.name(), path);
-                    let file = open(path, Access::Write).map_err(&failed)?;
-                    Ok(Stream::Descriptor(descriptor::own_stream(&file).map_err(&failed)?.unwrap_or(file)))
+                    Ok(Stream::Descriptor(open(path, Access::Write).map_err(refused(which.name(), path))?))
                 }
                 Sink::Inherit if is_plain && !log.takes(which) && !is_stopped(plan.group, which) => Ok(Stream::Inherit),
                 _ => {
@@ -464,9 +462,6 @@ fn begin_writing(plan: &Plan, stdout: &Stream, stderr: &Stream) -> Result<(), No
     let is_kept = |sink: &Sink| appends(sink) || (is_one && (appends(&plan.stdout) || appends(&plan.stderr)));
     for (which, end, sink) in [(Which::Stdout, stdout, &plan.stdout), (Which::Stderr, stderr, &plan.stderr)] {
         if let (Sink::File { path, .. }, Stream::Descriptor(fd)) = (sink, end) {
-            if descriptor::own_stream(fd).map_err(refused(which.name(), path))?.is_some() {
-                continue;
-            }
             let begun = if is_kept(sink) { descriptor::append_to(fd) } else { descriptor::empty(fd) };
             begun.map_err(refused(which.name(), path))?;
         }

@@ -14,6 +14,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, SFlag, mknod};
 use rustix::fs::{AtFlags, CWD, SeekFrom, Timespec, Timestamps, seek, utimensat};
 
+use super::identity::{Identity, identity};
 use super::replace::{MODE, UNFINISHED, directory_of, follow, full_name, renamed, replace_by};
 
 /// After so many bytes of a file it is asked whether to go on.
@@ -27,9 +28,6 @@ const SET_ID: u32 = 0o6000;
 
 /// A user and a group.
 type Owner = (u32, u32);
-
-/// What a file is for the kernel, whatever it is called: its device, and its number there.
-type Name = (u64, u64);
 
 /// Why a copy failed, and of what.
 #[derive(Debug)]
@@ -57,7 +55,7 @@ pub fn copy(from: &Path, to: &Path, goes_on: &dyn Fn() -> bool) -> Result<(), Fa
         let found = from.metadata()?;
         let to = if found.is_dir() { to.to_path_buf() } else { follow(to)? };
         match to.metadata() {
-            Ok(there) if name_of(&there) == name_of(&found) => return Err(same_file()),
+            Ok(there) if identity(&there) == identity(&found) => return Err(same_file()),
             Ok(there) if there.is_dir() && !found.is_dir() => return Err(Errno::EISDIR.into()),
             _ => {}
         }
@@ -85,9 +83,9 @@ struct Copying<'a> {
     /// Whether a copy belongs to whom the original belongs to, as far as we may give it away.
     keeps_owner: bool,
     /// The first copy of what has several names.
-    links: HashMap<Name, PathBuf>,
+    links: HashMap<Identity, PathBuf>,
     /// The directories that are copies, or take them in.
-    made: HashSet<Name>,
+    made: HashSet<Identity>,
     /// Whom new entries of this directory belong to, once there is one: to us, in our group or that of the directory.
     owner: Option<Owner>,
 }
@@ -118,7 +116,7 @@ impl<'a> Copying<'a> {
     fn directory(&mut self, from: &Path, to: &Path) -> Result<(), Failure> {
         let failed = |error| Failure { from: from.into(), to: to.into(), error };
         let found = from.metadata().map_err(failed)?;
-        if self.made.contains(&name_of(&found)) {
+        if self.made.contains(&identity(&found)) {
             // By a link, or because it is mounted at two places.
             return Err(failed(into_itself()));
         }
@@ -130,7 +128,7 @@ impl<'a> Copying<'a> {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_there() => false,
             Err(error) => return Err(failed(error)),
         };
-        self.made.insert(name_of(&to.metadata().map_err(failed)?));
+        self.made.insert(identity(&to.metadata().map_err(failed)?));
         let above = self.owner.take();
         for entry in fs::read_dir(from).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -147,7 +145,7 @@ impl<'a> Copying<'a> {
     fn file(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let source = OpenOptions::new().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(from)?;
         let found = source.metadata()?;
-        let name = name_of(&found);
+        let name = identity(&found);
         if found.nlink() > 1 {
             if let Some(first) = self.links.get(&name) {
                 return anew(to, |to| fs::hard_link(first, to));
@@ -195,7 +193,7 @@ impl<'a> Copying<'a> {
         }
         let copy = OpenOptions::new().write(true).custom_flags(OFlag::O_NOCTTY.bits()).open(to)?;
         let there = copy.metadata()?;
-        if name_of(&there) == name_of(found) {
+        if identity(&there) == identity(found) {
             return Err(same_file());
         }
         // A device has neither end nor holes.
@@ -336,7 +334,7 @@ fn anew(to: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
             }
             let made = beside(to, make)?;
             // rename(2) does nothing to two names of one file.
-            if name_of(&made.path().symlink_metadata()?) != name_of(&to.symlink_metadata()?) {
+            if identity(&made.path().symlink_metadata()?) != identity(&to.symlink_metadata()?) {
                 made.persist(to)?;
             }
             Ok(())
@@ -348,10 +346,6 @@ fn anew(to: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
 /// Makes something beside what it is to replace.
 fn beside<F>(to: &Path, make: impl Fn(&Path) -> io::Result<F>) -> io::Result<tempfile::NamedTempFile<F>> {
     tempfile::Builder::new().prefix(UNFINISHED).make_in(directory_of(to), make)
-}
-
-fn name_of(found: &Metadata) -> Name {
-    (found.dev(), found.ino())
 }
 
 fn same_file() -> io::Error {

@@ -215,6 +215,9 @@ const PERMISSIONS: u32 = 0o7777;
 /// Opens a file. A named pipe is waited for, until somebody opens its other end. A terminal does not become that of this
 /// process. Source: fifo(7), `O_NOCTTY`, open(2).
 ///
+/// A file that is to be written to, and is this process's own output, is not another one: Linux opens `/dev/stderr` anew, so
+/// that two would write over each other. Source: proc(5), `/proc/pid/fd`.
+///
 /// # Errors
 ///
 /// As open(2).
@@ -225,7 +228,24 @@ pub fn open(path: &Path, access: Access) -> io::Result<OwnedFd> {
     if access == Access::WritePrivately {
         options.mode(PRIVATE);
     }
-    Ok(options.custom_flags(OFlag::O_NOCTTY.bits()).open(path)?.into())
+    let file = options.custom_flags(OFlag::O_NOCTTY.bits()).open(path)?.into();
+    match own_output(&file).filter(|_| is_write) {
+        Some(own) => own.own().try_clone_to_owned(),
+        None => Ok(file),
+    }
+}
+
+/// The own output that a file is.
+fn own_output(file: impl AsFd) -> Option<Which> {
+    let kind = fstat(&file).map(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT);
+    let own = || [Which::Stdout, Which::Stderr].into_iter().find(|which| is_same_file(&file, which.own()));
+    if kind == Ok(SFlag::S_IFREG) { own() } else { None }
+}
+
+/// Whether it is a file that is this process's own output.
+#[must_use]
+pub fn is_own_output(file: impl AsFd) -> bool {
+    own_output(file).is_some()
 }
 
 /// Ends the waits of those who open a named pipe: both its ends are open for a moment. Source: fifo(7).
@@ -262,37 +282,27 @@ pub fn is_same_file(a: impl AsFd, b: impl AsFd) -> bool {
     }
 }
 
-/// From now on what is written to the file is added at its end.
+/// From now on what is written to the file is added at its end. The own output is left as others have it.
 ///
 /// # Errors
 ///
 /// As fcntl(2).
 pub fn append_to(fd: impl AsFd) -> io::Result<()> {
+    if is_own_output(&fd) {
+        return Ok(());
+    }
     Ok(fcntl(fd, FcntlArg::F_SETFL(OFlag::O_APPEND)).map(drop)?)
 }
 
-/// What this process writes its own output to, if the file that was opened is that: `/dev/stderr` is opened anew by Linux,
-/// so that two would write over each other. Source: proc(5), `/proc/pid/fd`.
-///
-/// # Errors
-///
-/// As fcntl(2).
-pub fn own_stream(file: impl AsFd) -> io::Result<Option<OwnedFd>> {
-    let is_regular =
-        |stat: &nix::sys::stat::FileStat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG;
-    if !fstat(&file).is_ok_and(|stat| is_regular(&stat)) {
-        return Ok(None);
-    }
-    let own = [Which::Stdout, Which::Stderr].into_iter().find(|which| is_same_file(&file, which.own()));
-    own.map(|which| which.own().try_clone_to_owned()).transpose()
-}
-
-/// Empties a file; a pipe or a device has nothing to lose.
+/// Empties a file, unless it is the own output; a pipe or a device has nothing to lose.
 ///
 /// # Errors
 ///
 /// As ftruncate(2).
 pub fn empty(fd: impl AsFd) -> io::Result<()> {
+    if is_own_output(&fd) {
+        return Ok(());
+    }
     match nix::unistd::ftruncate(fd, 0) {
         Err(Errno::EINVAL) => Ok(()),
         result => Ok(result?),
@@ -300,12 +310,15 @@ pub fn empty(fd: impl AsFd) -> io::Result<()> {
 }
 
 /// Makes a file one's own log: what is written is added at its end, whoever else writes to it, and never blocks where that
-/// can be had. One that starts anew is emptied, and is for its owner alone; a pipe or a device is left as it is.
+/// can be had. One that starts anew is emptied, and is for its owner alone; a pipe, a device, or the own output is left as it is.
 ///
 /// # Errors
 ///
 /// As fcntl(2), fchmod(2), ftruncate(2).
 pub fn begin_log(fd: impl AsFd, is_kept: bool) -> io::Result<()> {
+    if is_own_output(&fd) {
+        return Ok(());
+    }
     let state = fstat(&fd)?;
     let is_regular = SFlag::from_bits_truncate(state.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG;
     if is_regular && !is_kept {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::OFlag;
 use nix::sys::stat::{major, minor};
 
+use super::identity::{Identity, identity};
 use super::tree;
 
 /// A file on the way to its lock.
@@ -28,9 +29,6 @@ pub struct Locked {
 /// Nobody is waited for: a named pipe has a lock as well. Source: fifo(7).
 const AT_ONCE: OFlag = OFlag::O_NONBLOCK.union(OFlag::O_NOCTTY);
 
-/// What names a file for as long as it is open.
-pub type Identity = (u64, u64);
-
 impl LockFile {
     /// Opens the file, and makes it if there is none.
     ///
@@ -49,8 +47,7 @@ impl LockFile {
     ///
     /// As fstat(2).
     pub fn identity(&self) -> io::Result<Identity> {
-        let found = self.file.metadata()?;
-        Ok((found.dev(), found.ino()))
+        self.file.metadata().map(|found| identity(&found))
     }
 
     /// Another handle of the same file, for a thread that waits.
@@ -90,7 +87,7 @@ impl Locked {
     /// Whether the path still leads to the file: a lock of one that was removed, or replaced, excludes nobody.
     #[must_use]
     pub fn is_there(&self) -> bool {
-        let there = self.file.path.metadata().map(|found| (found.dev(), found.ino())).ok();
+        let there = self.file.path.metadata().map(|found| identity(&found)).ok();
         there.is_some() && there == self.file.identity().ok()
     }
 
@@ -173,20 +170,16 @@ pub fn holder(path: &Path) -> io::Result<Option<i32>> {
 fn heir(file: &Metadata) -> Option<i32> {
     let has_lock = |pid: &i32| {
         let Ok(open) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
-        open.flatten().filter(|open| std::fs::metadata(open.path()).is_ok_and(|found| is_same(&found, file))).any(
-            |open| {
+        open.flatten()
+            .filter(|open| std::fs::metadata(open.path()).is_ok_and(|found| identity(&found) == identity(file)))
+            .any(|open| {
                 let info = format!("/proc/{pid}/fdinfo/{}", open.file_name().display());
                 let info = std::fs::read_to_string(info).unwrap_or_default();
                 info.lines()
                     .any(|line| line.strip_prefix("lock:").is_some_and(|lock| of_line(lock.trim_start()).is_some()))
-            },
-        )
+            })
     };
     tree::snapshot().into_iter().map(|entry| entry.pid).find(has_lock)
-}
-
-fn is_same(a: &Metadata, b: &Metadata) -> bool {
-    (a.dev(), a.ino()) == (b.dev(), b.ino())
 }
 
 /// A lock as the kernel tells of it.
@@ -207,9 +200,9 @@ impl Told {
             return false;
         }
         match std::fs::read_dir(format!("/proc/{}/fd", self.pid)) {
-            Ok(open) => {
-                open.flatten().any(|open| std::fs::metadata(open.path()).is_ok_and(|found| is_same(&found, file)))
-            }
+            Ok(open) => open
+                .flatten()
+                .any(|open| std::fs::metadata(open.path()).is_ok_and(|found| identity(&found) == identity(file))),
             Err(_) => (major(file.dev()), minor(file.dev())) == (u64::from(self.major), u64::from(self.minor)),
         }
     }

@@ -6,6 +6,7 @@ pub mod copy;
 pub mod descriptor;
 pub mod entry;
 pub mod getent;
+pub mod identity;
 pub mod interrupts;
 pub mod lock;
 pub mod memory;

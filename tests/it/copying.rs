@@ -12,6 +12,12 @@ use nix::unistd::{getgroups, getuid};
 use crate::files::{in_namespace, make_fifo, mode, run_in, without_rights};
 use crate::harness::{Place, code};
 
+/// A directory on another file system than that of a place, if there is one.
+pub(crate) fn second_file_system(place: &Place) -> Option<tempfile::TempDir> {
+    let device = |path: &Path| fs::metadata(path).expect("it is there").dev();
+    tempfile::tempdir_in("/dev/shm").ok().filter(|other| device(other.path()) != device(&place.path()))
+}
+
 #[test]
 fn a_copy_of_a_tree_has_its_modes_times_and_links() {
     let place = Place::new();
@@ -116,9 +122,7 @@ fn a_move_keeps_owner_and_group_and_then_set_user_id_and_a_copy_neither() {
         assert_eq!(found(at("b").join(name)), (ours, format!("{mode:o}")), "{name}");
     }
     assert_eq!(found(at("tool")), found(at("b/sub/tool")));
-    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
-        return eprintln!("skipped: there is no second file system");
-    };
+    let Some(other) = second_file_system(&place) else { return eprintln!("skipped: there is none") };
     // New entries of it get its group: that of what is moved stays.
     chown(other.path(), None, Some(ours.1)).expect("it is ours");
     fs::set_permissions(other.path(), Permissions::from_mode(0o2700)).expect("it is ours");
@@ -196,8 +200,7 @@ fn rename_moves_files_and_trees_also_to_another_file_system() {
     run_in(&place, r#"fs::rename("a", "b"); fs::rename("b/x", "c"); fs::write("d", "old"); fs::rename("c", "d"); print(fs::read("d"));"#)
         .expect(0, "text\n");
     assert_eq!(place.list(), ["b", "d"]);
-    let other = tempfile::tempdir_in("/dev/shm");
-    let Ok(other) = other else { return eprintln!("skipped: there is no second file system") };
+    let Some(other) = second_file_system(&place) else { return eprintln!("skipped: there is none") };
     place.write("tree/sub/x", "moved");
     place.write("tree/y", "too");
     let to = other.path().join("tree");
@@ -250,13 +253,7 @@ fn a_copy_into_a_pipe_is_an_error_and_waits_for_no_reader() {
 #[test]
 fn what_is_write_protected_is_moved_to_another_file_system_or_leaves_nothing_there() {
     let place = Place::new();
-    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
-        return eprintln!("skipped: there is no second file system");
-    };
-    let device = |path: &Path| fs::metadata(path).expect("it is there").dev();
-    if device(other.path()) == device(&place.path()) {
-        return eprintln!("skipped: there is no second file system");
-    }
+    let Some(other) = second_file_system(&place) else { return eprintln!("skipped: there is none") };
     fs::set_permissions(other.path(), Permissions::from_mode(0o777)).expect("it is ours");
     let to = other.path().display().to_string();
     let script = format!(
@@ -279,9 +276,7 @@ fn what_is_write_protected_is_moved_to_another_file_system_or_leaves_nothing_the
 #[test]
 fn what_is_no_name_takes_nothing_from_another_file_system() {
     let place = Place::new();
-    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
-        return eprintln!("skipped: there is no second file system");
-    };
+    let Some(other) = second_file_system(&place) else { return eprintln!("skipped: there is none") };
     fs::write(other.path().join("x"), "new").expect("there is room");
     place.write("a/x", "old");
     let from = other.path().display();
@@ -295,9 +290,7 @@ fn what_is_no_name_takes_nothing_from_another_file_system() {
 #[test]
 fn what_names_no_entry_is_not_moved_to_another_file_system() {
     let place = Place::new();
-    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
-        return eprintln!("skipped: there is no second file system");
-    };
+    let Some(other) = second_file_system(&place) else { return eprintln!("skipped: there is none") };
     place.write("a/b/x", "text");
     let to = other.path().display();
     let script = format!(

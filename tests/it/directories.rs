@@ -1,5 +1,6 @@
 //! The working directory: of the script, of its handlers, and where one is gone.
 
+use crate::copying::second_file_system;
 use crate::harness::{Place, code, file};
 
 #[test]
@@ -127,9 +128,7 @@ fn a_directory_that_was_renamed_is_known_by_its_new_name() {
 #[test]
 fn a_directory_that_is_moved_to_another_file_system_takes_the_script_with_it() {
     let place = Place::new();
-    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
-        return eprintln!("skipped: there is no second file system");
-    };
+    let Some(other) = second_file_system(&place) else { return eprintln!("skipped: there is none") };
     place.write("w/cwd/x", "text");
     let to = other.path().display();
     let script = format!(
