@@ -173,7 +173,7 @@ fn wait_any(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     super::output::flush(call.host)?;
     loop {
         if call.host.stopped() {
-            return Err(stopped());
+            return Err(given_up(call.host, &processes));
         }
         let ended = processes.iter().filter(|process| !process.is_running());
         // Of one that is no child it is known only that it has ended.
@@ -193,6 +193,18 @@ fn wait_for_news(verb: &'static str, host: &Host, processes: &[Process], until: 
         })
         .collect();
     host.block_for(&strangers, until).map_err(|error| refused(verb, "wait", error))
+}
+
+/// What runs is stopped while it waits for processes. At the limit of a stage they are ended with the stage, but those
+/// that were not started here; else each is stopped in its turn.
+fn given_up(host: &Host, processes: &[Process]) -> Box<EvalAltResult> {
+    if host.is_stage_over() {
+        let own: Vec<&Process> = processes.iter().filter(|process| matches!(process.which, Kind::Started(_))).collect();
+        if let Err(error) = stop_all(host, &own) {
+            host.complain(&error.to_string());
+        }
+    }
+    stopped()
 }
 
 /// The limit that `wait_all` was given.
@@ -216,7 +228,7 @@ fn wait_all(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     super::output::flush(call.host)?;
     loop {
         if call.host.stopped() {
-            return Err(stopped());
+            return Err(given_up(call.host, &processes));
         }
         let (ended, running): (Vec<&Process>, Vec<&Process>) =
             processes.iter().partition(|process| !process.is_running());
@@ -360,7 +372,7 @@ impl Process {
             }
             Kind::Stranger(stranger, _) => self.host.wait_for_stranger(stranger, None).map_err(error)?,
         };
-        if has_ended { Ok(()) } else { Err(stopped()) }
+        if has_ended { Ok(()) } else { Err(given_up(&self.host, std::slice::from_ref(self))) }
     }
 
     /// How a process that has ended did.

@@ -399,7 +399,7 @@ impl<H> State<H> {
             if processes.iter().all(|process| !process.is_active()) {
                 break;
             }
-            if self.in_handler() && self.top_stop().is_some() {
+            if self.in_handler() && self.top_stop().is_some() && !self.is_stage_over() {
                 for process in processes {
                     process.ending.borrow_mut().iter_mut().for_each(Ending::kill);
                     process.next.set(Some(Instant::now()));

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::State;
+use super::frames::Frame;
 use super::settings::Groups;
 use super::stop::Stop;
 
@@ -236,6 +237,13 @@ impl<H> State<H> {
             self.close_stage(&open.label, end.clone());
         }
         end
+    }
+
+    /// Whether what runs is stopped by the limit of a stage, and by nothing else.
+    #[must_use]
+    pub fn is_stage_over(&self) -> bool {
+        let is_over = |frame: &Frame| frame.stop.is_none() && frame.stop().is_some();
+        self.frames.borrow().last().is_some_and(is_over)
     }
 
     /// Ends every stage that runs: the process ends with that code, without handlers.

@@ -2,12 +2,13 @@
 
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::harness::{Place, Run, code, expect_gone, refuses, without_times};
+use crate::harness::{Other, Place, Run, code, expect_gone, refuses, without_times};
 
 /// What a run says on standard error, without times.
 #[track_caller]
@@ -241,6 +242,39 @@ fn nothing_in_a_stage_that_is_late_holds_it_up() {
     expect_timed_out("loop { try { [1].map(|x| { loop { } }); } catch { } }");
     expect_timed_out("loop { try { eval(\"loop { }\"); } catch { } }");
     expect_timed_out("loop { try { [2, 1].sort(|a, b| { sleep(600); 1 }); } catch { } }");
+}
+
+#[test]
+fn the_limit_of_a_stage_ends_the_processes_that_it_waits_for_and_no_others() {
+    let other = Other::start(Command::new("sleep").arg("600"));
+    for wait in ["one.wait()", "wait_any([one, other])", "wait_all([one, other])", "scope(|| wait_all([one]))"] {
+        let script = format!(
+            "let one = start(shell(`trap 'echo told; exit' TERM; echo ready; while :; do sleep 600 & wait; done`),
+                #{{stdout: \"capture\"}});
+            let server = start([\"sleep\", \"600\"]);
+            let other = process({});
+            one.read_line();
+            try {{ stage(#{{name: \"build\", timeout: 0.05}}, || {{ try {{ {wait}; }} catch {{ }} print(\"never\"); }}); }}
+            catch (e) {{ print(e.kind); }}
+            print(`${{one.running}} ${{one.read_line()}} ${{server.running}} ${{other.running}}`);",
+            other.0.id()
+        );
+        let output = code(&script).run();
+        output.expect(0, "timeout\nfalse told true true\n");
+        assert!(!output.err().contains("nobody waited"), "{output}");
+    }
+}
+
+#[test]
+fn a_stage_in_a_handler_leaves_the_processes_that_it_waits_for_their_grace_period() {
+    let script = "atexit(|| {
+            let one = start(shell(`i=0; trap 'while [ $((i += 1)) -lt 9999 ]; do :; done; echo saved; exit' TERM; echo ready; while :; do sleep 600 & wait; done`),
+                #{stdout: \"capture\"});
+            one.read_line();
+            try { stage(#{name: \"build\", timeout: 0.05}, || one.wait()); } catch (e) { print(e.kind); }
+            print(one.read_line());
+        });";
+    code(script).run().expect(0, "timeout\nsaved\n");
 }
 
 #[test]
