@@ -73,16 +73,10 @@ impl Failure {
 
     /// From a text that could not be parsed.
     #[must_use]
-    pub fn from_parse_error(error: &ParseError, source: &str) -> Self {
-        let hint = match error.err_type() {
-            ParseErrorType::Reserved(word) => Some(match word.as_str() {
-                "null" | "nil" => "the value for nothing is `()`".into(),
-                "var" => "a variable begins with `let`".into(),
-                _ => "it is a word of the language: choose another name".into(),
-            }),
-            _ => None,
-        };
-        Self { hint, ..Self::at(source, error.position(), lower_first(&error.err_type().to_string())) }
+    pub fn from_parse_error(error: &ParseError, source: &str, sources: &Sources) -> Self {
+        let failure = Self::at(source, error.position(), lower_first(&error.err_type().to_string()));
+        let hint = failure.place.as_ref().and_then(|at| hint::for_parser(error.err_type(), at, sources));
+        Self { hint, ..failure }
     }
 
     /// From an error of the evaluation.

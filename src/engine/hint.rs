@@ -1,8 +1,9 @@
 //! What would help where a script failed: what its author may have meant.
 
-use rhai::EvalAltResult;
+use rhai::{EvalAltResult, ParseErrorType};
 
 use super::failure::{Frame, Place, split_signature};
+use super::foreign;
 use super::source::Sources;
 use super::syntax::{self, Binding};
 use crate::builtins::record::Record;
@@ -47,7 +48,15 @@ pub(super) fn of(error: &EvalAltResult, at: Option<&Place>, frames: &[Frame], so
             in_place_hint(at, sources)
         }
         EvalAltResult::ErrorMismatchDataType(_, given, _) if given == "()" => in_place_hint(at, sources),
-        EvalAltResult::ErrorFor(_) => in_place_hint(at, sources),
+        EvalAltResult::ErrorFor(_) => in_place_hint(at, sources).or_else(|| {
+            Some("`for` goes through an array, a range, a text or a blob; through a map by `map.keys()` or `map.values()`".into())
+        }),
+        EvalAltResult::ErrorMismatchDataType(expected, given, _)
+            if given.contains("Range") && expected == "i64" && is_range(at?, sources) =>
+        {
+            Some("a part of an array is `list.extract(from..to)`".into())
+        }
+        EvalAltResult::ErrorParsing(error, _) => for_parser(error, at?, sources),
         // What a builtin was given.
         EvalAltResult::ErrorRuntime(value, _) if value.read_lock::<Record>().is_some_and(|error| is_of_unit(&error)) => {
             in_place_hint(at, sources)
@@ -57,6 +66,36 @@ pub(super) fn of(error: &EvalAltResult, at: Option<&Place>, frames: &[Frame], so
         }
         _ => None,
     }
+}
+
+/// What would help where a text cannot be parsed.
+pub(super) fn for_parser(error: &ParseErrorType, at: &Place, sources: &Sources) -> Option<String> {
+    let line = sources.line(&at.source, at.line).unwrap_or_default();
+    let (before, rest) = split(&line, at.column);
+    match error {
+        ParseErrorType::Reserved(word) if word == "null" || word == "nil" => {
+            Some("the value for nothing is `()`".into())
+        }
+        ParseErrorType::Reserved(word) if word == "var" => Some("a variable begins with `let`".into()),
+        ParseErrorType::Reserved(word) if word.starts_with(char::is_alphabetic) => {
+            Some("it is a word of the language: choose another name".into())
+        }
+        ParseErrorType::Reserved(_) | ParseErrorType::UnknownOperator(_) | ParseErrorType::BadInput(_) => {
+            foreign::for_symbol(rest)
+        }
+        _ => foreign::for_word(before, rest),
+    }
+}
+
+/// A line before a column, and from it on.
+fn split(line: &str, column: usize) -> (&str, &str) {
+    line.split_at(line.char_indices().nth(column - 1).map_or(line.len(), |(index, _)| index))
+}
+
+/// Whether a range is written at that place.
+fn is_range(at: &Place, sources: &Sources) -> bool {
+    let line = sources.line(&at.source, at.line).unwrap_or_default();
+    split(&line, at.column).1.starts_with("..")
 }
 
 /// Whether a builtin has refused a `()`.
@@ -73,7 +112,7 @@ pub(super) fn for_variable(
     sources: &Sources,
 ) -> Option<String> {
     let line = sources.line(&at.source, at.line).unwrap_or_default();
-    let rest: String = line.chars().skip(at.column - 1).collect();
+    let (_, rest) = split(&line, at.column);
     if let Some(constant) = name.strip_prefix("global::") {
         return Some(format!(
             "`global::{constant}` is a constant of the top level: write `const {constant} = …` there"
@@ -83,14 +122,14 @@ pub(super) fn for_variable(
         if !sources.has_function(own) {
             return for_function_of(module, own);
         }
-        let closure = closure_for(name, &rest);
+        let closure = closure_for(name, rest);
         return Some(format!("a function of a module is not a value; write the closure `{closure}`"));
     }
     let tree = sources.tree(&at.source);
     let outside = tree.as_deref().map(syntax::outside).unwrap_or_default();
     if in_function && let Some((_, binding)) = outside.iter().find(|(known, _)| known == name) {
         let is_constant = *binding == Binding::Constant;
-        let instead = match (is_constant, is_assignment(&rest, name)) {
+        let instead = match (is_constant, is_assignment(rest, name)) {
             (true, true) => return Some(format!("`{name}` is a constant: nothing changes it")),
             (true, false) => format!("write `global::{name}`, which it sees"),
             (false, true) => format!("return the new value and write `{name} = …` there"),
@@ -136,11 +175,18 @@ pub(super) fn for_function(name: &str, at: &Place, sources: &Sources) -> Option<
         return Some(format!("`{name}` is a variable: if it holds a function, write `{name}.call(…)`"));
     }
     let functions = tree.as_deref().map(syntax::functions).unwrap_or_default();
+    if let Some(hint) = foreign::for_function(name) {
+        return Some(hint);
+    }
     if names::find(name).is_some() || standard::counts(name).is_some() {
         return None;
     }
     if functions.iter().any(|known| known == name) {
         return None;
+    }
+    if let Some(module) = names::modules().find(|module| names::of_module(module).any(|known| known.parts().1 == name))
+    {
+        return Some(format!("did you mean `{module}::{name}`?"));
     }
     let known = functions.iter().map(String::as_str);
     let members = names::MEMBERS.iter().map(|(name, _)| *name);
@@ -168,8 +214,7 @@ fn in_place_hint(at: Option<&Place>, sources: &Sources) -> Option<String> {
     let text = sources.text(&place.source)?;
     let lines: Vec<&str> = text.lines().take(place.line).collect();
     let line = lines.last()?;
-    let column = line.char_indices().nth(place.column - 1).map_or(line.len(), |(index, _)| index);
-    let (before, rest) = line.split_at(column);
+    let (before, rest) = split(line, place.column);
     let receiver = before.trim_end().strip_suffix('.').map(|before| before.trim_end_matches('?'));
     let verb = match receiver {
         Some(receiver) => last_call(receiver).or_else(|| given_to(last_word(receiver)?, &lines, before)),

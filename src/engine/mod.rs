@@ -6,6 +6,7 @@ mod cursor;
 pub mod evaluator;
 pub mod failure;
 mod file_names;
+mod foreign;
 mod hint;
 mod library;
 pub mod limits;

@@ -89,8 +89,10 @@ impl Interpreter {
 
     pub(super) fn parse(&self, source: &SourceText, role: Role) -> Result<Rc<AST>, Failure> {
         self.sources.add(source);
-        let mut ast =
-            self.engine.compile(&*source.text).map_err(|error| Failure::from_parse_error(&error, &source.name))?;
+        let mut ast = self
+            .engine
+            .compile(&*source.text)
+            .map_err(|error| Failure::from_parse_error(&error, &source.name, &self.sources))?;
         ast.set_source(source.name.clone());
         if let Some((position, why)) = failure::refusal(&ast, &source.text, role) {
             return Err(Failure::at(&source.name, position, why));

@@ -285,6 +285,58 @@ fn a_variable_called_like_a_function_is_told_to_use_call() {
 }
 
 #[test]
+fn a_word_of_another_language_is_told_what_it_is_here() {
+    for (text, message, hint) in [
+        ("print('hello');", "invalid character: 'hello'", "text in double quotes or backticks; `'a'` is one character"),
+        ("# a comment", "'#' is a reserved symbol", "a comment as `// …`"),
+        ("let i = 0; i++;", "unknown operator: '++'", "`n += 1`"),
+        (
+            "print($HOME);",
+            "'$' is a reserved symbol",
+            "the name of the variable alone, or `env::get(\"NAME\")`; in backticks `${name}`",
+        ),
+        ("let l = $(ls);", "'$' is a reserved symbol", "`capture([\"program\", \"word\"])`"),
+        ("let a = true and false;", "expecting ';' to terminate this statement", "`&&`"),
+        ("if true { } elif false { }", "expecting ';' to terminate this statement", "`else if`"),
+        ("def f() { }", "expecting ';' to terminate this statement", "`fn name(a, b) { … }`"),
+        ("[1].map(x => x);", "expecting ',' to separate the arguments to function call 'map'", "a closure: `|x| …`"),
+        ("let a = f\"{b}\";", "expecting ';' to terminate this statement", "the text in backticks: `` `a ${x}` ``"),
+        ("let a = \"ä\"; raise \"x\"", "expecting ';' to terminate this statement", "`throw`"),
+    ] {
+        let output = code(text).run();
+        output
+            .expect_code(2)
+            .expect_error(&format!("error: {message}\n"))
+            .expect_error(&format!("\n   help: here it is {hint}\n"));
+    }
+    for (text, types, hint) in [
+        ("[1].length()", "(array)", "`x.len()`"),
+        ("#{}.has(\"a\")", "(map, string)", "`x.contains(…)`"),
+        ("range(3)", "(integer)", "`for n in 0..3`, or `range(0, 3)`"),
+        ("getenv(\"a\")", "(string)", "`env::get(name)`"),
+    ] {
+        let name = text.split('(').next().and_then(|text| text.split('.').next_back()).expect("it has a name");
+        expect_hint(text, &format!("there is no function `{name}` for {types}"), &format!("here it is {hint}"));
+    }
+    expect_hint("mkdir(\"a\")", "there is no function `mkdir` for (string)", "did you mean `fs::mkdir`?");
+    let hint = "a call has parentheses: `print(…)`";
+    code("print \"x\"").run().expect_code(2).expect_error(&format!("help: {hint}\n"));
+    code("let f = 1; f \"x\";").run().expect_code(2).expect_not("help");
+    code("let a = 1; let b 2;").run().expect_code(2).expect_not("help");
+    code("let a = @x;").run().expect_code(2).expect_not("help");
+}
+
+#[test]
+fn a_map_in_a_loop_and_a_range_as_an_index_are_told_what_to_write() {
+    let hint =
+        "`for` goes through an array, a range, a text or a blob; through a map by `map.keys()` or `map.values()`";
+    expect_hint("let m = #{a: 1}; for k in m { }", "for loop expects iterable type", hint);
+    let hint = "a part of an array is `list.extract(from..to)`";
+    expect_hint("let a = [1, 2]; a[0..1]", "expected an integer, not a range", hint);
+    code("let a = #{}; a[0..1]").run().expect_code(1).expect_not("extract");
+}
+
+#[test]
 fn a_wrong_number_of_arguments_is_told_as_such() {
     for (text, message) in [
         ("fn f(a, b) { }\nf(1);", "function `f` takes 2 arguments but 1 was given"),
