@@ -8,7 +8,7 @@ use rhai::{Dynamic, Map};
 
 use super::error::Error;
 use super::{Call, Room, args, command};
-use crate::sys::account;
+use crate::sys::account::{self, Key};
 
 /// Registers the room.
 pub fn register(room: &mut Room<'_>) {
@@ -32,10 +32,10 @@ pub fn register(room: &mut Room<'_>) {
         let named = all.filter_map(|(name, value)| Some((name.to_str()?.into(), args::from_os(&value))));
         Ok(named.collect::<Map>().into())
     });
-    room.add("env::home", |call, _| {
-        Ok(call.host.environment.home().map_or(Dynamic::UNIT, |home| args::from_os(home.as_os_str())))
+    room.add("env::home", |call, _| Ok(call.host.home().map_or(Dynamic::UNIT, |home| args::from_os(home.as_os_str()))));
+    room.add("env::user", |call, _| {
+        Ok(call.host.account(Key::Own).map_or(Dynamic::UNIT, |account| account.name.into()))
     });
-    room.add("env::user", |_, _| Ok(account::own_name().map_or(Dynamic::UNIT, Into::into)));
     room.add("env::hostname", |_, _| {
         let refused = |error| Error::System { verb: "env::hostname", action: "ask for the name".into(), error };
         Ok(args::from_os(&account::hostname().map_err(refused)?))

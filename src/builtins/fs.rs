@@ -321,7 +321,7 @@ pub fn remove_all(verb: &'static str, host: &Host, path: &Path) -> Result<(), Ra
         Some(b"." | b"..") => return Err(refuse("`.` and `..` are no names")),
         Some(_) => {}
     }
-    let home = host.environment.home().map(|home| home.canonicalize().unwrap_or(home));
+    let home = host.home().map(|home| home.canonicalize().unwrap_or(home));
     if home.is_some_and(|home| replace::full_name(path).is_ok_and(|full| is_directory(&full) && home.starts_with(full)))
     {
         return Err(refuse("the home directory is in it, or is it"));

@@ -8,7 +8,7 @@ use rhai::Dynamic;
 
 use super::error::Error;
 use super::{Call, Outcome, Room, args};
-use crate::sys::account;
+use crate::sys::account::Key;
 
 /// Registers the room.
 pub fn register(room: &mut Room<'_>) {
@@ -99,8 +99,8 @@ fn expand(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     let first = components.next().map(|first| first.as_os_str().as_bytes()).unwrap_or_default();
     let Some(name) = first.strip_prefix(b"~") else { return Ok(args::from_os(path.as_os_str())) };
     let home = match std::str::from_utf8(name) {
-        Ok("") => call.host.environment.home(),
-        Ok(name) => account::home(name),
+        Ok("") => call.host.home(),
+        Ok(name) => call.host.account(Key::Name(name.into())).map(|account| account.home),
         Err(_) => None,
     };
     let Some(home) = home else {

@@ -1,6 +1,5 @@
 //! `fs::temp_dir` and `fs::temp_file`: what is gone when the run ends.
 
-use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,11 +16,9 @@ pub fn register(room: &mut Room<'_>) {
 
 /// Makes something private, and registers that it is removed: in its turn, or by `h.run()` of whoever lists handlers.
 fn make(call: &Call<'_>, verb: &'static str, make: fn(&Path) -> io::Result<PathBuf>) -> Outcome {
-    let said = call.host.environment.get(OsStr::new("TMPDIR"));
-    let place = said.filter(|place| !place.is_empty()).map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
-    let place = call.host.directory().join(place);
-    let path =
-        make(&place).map_err(|error| Error::File { verb, action: "make a file in", path: place, to: None, error })?;
+    let place = call.host.directory().join(call.host.environment.temporary_place());
+    let action = if verb == "fs::temp_dir" { "make a directory in" } else { "make a file in" };
+    let path = make(&place).map_err(|error| Error::File { verb, action, path: place, to: None, error })?;
     call.host.register(Entry::temporary(call, verb, path.clone()));
     Ok(args::from_os(path.as_os_str()))
 }

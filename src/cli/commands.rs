@@ -1,7 +1,7 @@
 //! The commands of the REPL: what begins with a colon, and is none of the language.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::help;
@@ -233,7 +233,7 @@ impl<'i> Desk<'_, 'i> {
         let host = self.host();
         let of_environment = |name: &str| host.environment.get(name.as_ref()).filter(|value| !value.is_empty());
         let editor = of_environment("VISUAL").or_else(|| of_environment("EDITOR")).unwrap_or_else(|| "vi".into());
-        let place = of_environment("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+        let place = host.environment.temporary_place();
         let cannot = |error: std::io::Error| {
             Failure::new(format!("cannot write a file in `{}`: {}", place.display(), crate::host::reason(&error)))
         };
@@ -260,10 +260,9 @@ impl<'i> Desk<'_, 'i> {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        let path = match (name.strip_prefix("~/"), self.host().environment.get("HOME".as_ref())) {
-            (Some(rest), Some(home)) => Path::new(&home).join(rest),
-            _ => PathBuf::from(name),
-        };
+        let home = || self.host().home();
+        let path = name.strip_prefix("~/").and_then(|rest| Some(home()?.join(rest)));
+        let path = path.unwrap_or_else(|| name.into());
         self.host().directory().join(path)
     }
 }

@@ -163,7 +163,7 @@ impl Finder<'_> {
     }
 
     fn home(&self) -> Option<PathBuf> {
-        self.session.interpreter().host().environment.home()
+        self.session.interpreter().host().home()
     }
 
     /// In code that begins there.

@@ -6,8 +6,6 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use crate::sys::account;
-
 /// Names and values.
 #[derive(Debug)]
 pub struct Environment {
@@ -52,11 +50,16 @@ impl Environment {
         self.changes.borrow_mut().insert(name, value);
     }
 
-    /// The home directory: what `HOME` says, or else the account.
+    /// The value of a variable of which an empty one is as none.
     #[must_use]
-    pub fn home(&self) -> Option<PathBuf> {
-        let said = self.get(OsStr::new("HOME")).filter(|home| !home.is_empty());
-        said.map(PathBuf::from).or_else(account::own_home)
+    pub fn path_in(&self, name: &str) -> Option<PathBuf> {
+        self.get(OsStr::new(name)).filter(|path| !path.is_empty()).map(PathBuf::from)
+    }
+
+    /// Where temporary files lie.
+    #[must_use]
+    pub fn temporary_place(&self) -> PathBuf {
+        self.path_in("TMPDIR").unwrap_or_else(|| "/tmp".into())
     }
 
     /// All of it.

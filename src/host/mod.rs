@@ -22,6 +22,7 @@ mod live;
 pub mod locks;
 pub mod log;
 mod mask;
+mod name_service;
 pub mod outcome;
 pub mod output;
 pub mod plan;

@@ -1,13 +1,11 @@
 //! Whether somebody listens at an address.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::State;
 use crate::sys::descriptor::Interest;
-use crate::sys::getent::{self, Question};
 use crate::sys::socket;
 
 impl<H> State<H> {
@@ -40,22 +38,5 @@ impl<H> State<H> {
             }
         }
         Ok(false)
-    }
-
-    /// The addresses of a host, as the system looks them up; none if it is not known by then.
-    fn addresses(&self, host: &str, port: u16, until: Instant) -> io::Result<Vec<SocketAddr>> {
-        if let Ok(address) = host.parse::<IpAddr>() {
-            return Ok(vec![(address, port).into()]);
-        }
-        let name = host.to_string();
-        let question = Question::default();
-        let asked = question.clone();
-        let look_up = move || getent::addresses(&name, port, &asked);
-        let found = self.in_thread("lookup", Some(until), look_up)?;
-        if found.is_none() {
-            question.give_up();
-        }
-        // That a name is not known is no error: nobody listens there.
-        Ok(found.and_then(Result::ok).unwrap_or_default())
     }
 }

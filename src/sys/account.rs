@@ -4,31 +4,58 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
-#[cfg(target_os = "linux")]
-use super::getent;
-
 /// What there is to know of an account.
-struct Account {
-    name: String,
-    home: PathBuf,
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Its home directory.
+    pub home: PathBuf,
 }
 
-/// The home directory of an account.
-#[must_use]
-pub fn home(name: &str) -> Option<PathBuf> {
-    by_name(name).map(|account| account.home)
+/// What an account is looked for by.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Key {
+    /// It is that of this process.
+    Own,
+    /// Its name.
+    Name(String),
 }
 
-/// The home directory that the account of this process has, whatever `HOME` says.
-#[must_use]
-pub fn own_home() -> Option<PathBuf> {
-    own().map(|account| account.home)
-}
+impl Key {
+    /// The name, or the number. Source: getuid(2).
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Own => nix::unistd::getuid().to_string(),
+            Self::Name(name) => name.clone(),
+        }
+    }
 
-/// The name of the account of this process.
-#[must_use]
-pub fn own_name() -> Option<String> {
-    own().map(|account| account.name)
+    /// The account, if it is among these lines.
+    #[must_use]
+    pub fn find(&self, lines: &str) -> Option<Account> {
+        let (field, text) = (if *self == Self::Own { 2 } else { 0 }, self.text());
+        let fields = lines.lines().map(|line| line.split(':').collect::<Vec<_>>());
+        let found = fields.into_iter().find(|fields| fields.get(field).is_some_and(|known| *known == text))?;
+        Some(Account { name: found[0].to_string(), home: found.get(5)?.into() })
+    }
+
+    /// The account, if it is one of this machine: /etc/passwd has it.
+    #[must_use]
+    pub fn find_here(&self) -> Option<Account> {
+        self.find(&String::from_utf8_lossy(&std::fs::read("/etc/passwd").ok()?))
+    }
+
+    /// The account, as the C library looks it up. It blocks. Source: getpwnam(3), getpwuid(3).
+    #[must_use]
+    pub fn look_up(&self) -> Option<Account> {
+        let user = match self {
+            Self::Own => nix::unistd::User::from_uid(nix::unistd::getuid()),
+            Self::Name(name) => nix::unistd::User::from_name(name),
+        };
+        user.ok().flatten().map(|user| Account { name: user.name, home: user.dir })
+    }
 }
 
 /// The name of the machine. Source: gethostname(2).
@@ -40,34 +67,18 @@ pub fn hostname() -> io::Result<OsString> {
     Ok(nix::unistd::gethostname()?)
 }
 
-#[cfg(target_os = "linux")]
-fn by_name(name: &str) -> Option<Account> {
-    account(&getent::account(name, |line| field(line, 0) == Some(name))?)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[cfg(target_os = "linux")]
-fn own() -> Option<Account> {
-    let number = nix::unistd::getuid().to_string();
-    account(&getent::account(&number, |line| field(line, 2) == Some(number.as_str()))?)
-}
-
-#[cfg(target_os = "linux")]
-fn field(line: &str, index: usize) -> Option<&str> {
-    line.split(':').nth(index)
-}
-
-#[cfg(target_os = "linux")]
-fn account(line: &str) -> Option<Account> {
-    Some(Account { name: field(line, 0)?.to_string(), home: field(line, 5)?.into() })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn by_name(name: &str) -> Option<Account> {
-    nix::unistd::User::from_name(name).ok().flatten().map(|user| Account { name: user.name, home: user.dir })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn own() -> Option<Account> {
-    let user = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten();
-    user.map(|user| Account { name: user.name, home: user.dir })
+    #[test]
+    fn accounts_are_found_by_what_their_line_says() {
+        let own = Key::Own.text();
+        let lines = format!("a:x:{own}x:1:{own}:/a:/bin/sh\nb:x:{own}:1::/b:/bin/sh\nshort:x\n");
+        let account = |name: &str, home: &str| Some(Account { name: name.into(), home: home.into() });
+        assert_eq!(Key::Own.find(&lines), account("b", "/b"));
+        assert_eq!(Key::Name("a".into()).find(&lines), account("a", "/a"));
+        assert_eq!(Key::Name("short".into()).find(&lines), None);
+        assert_eq!(Key::Name("x".into()).find(&lines), None);
+    }
 }

@@ -1,9 +1,11 @@
 //! `env::…`: the environment of commands, and what the script runs on.
 
 use std::ffi::OsStr;
+use std::fs::Permissions;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 
-use crate::harness::{Place, code, refuses};
+use crate::harness::{Place, code, expect_gone, refuses};
 
 #[test]
 fn a_variable_is_what_the_host_was_started_with() {
@@ -63,6 +65,31 @@ fn the_home_directory_is_what_home_says_or_else_the_account() {
     let script = r#"print(env::home()); env::set("HOME", "/there"); print(env::home()); print(path::expand("~/a"));
         env::unset("HOME"); let home = env::home(); env::set("HOME", ""); print(env::home() == home);"#;
     code(script).env("HOME", Some("/here")).run().expect(0, "/here\n/there\n/there/a\ntrue\n");
+}
+
+#[test]
+fn a_name_service_that_does_not_answer_holds_no_signal_up() {
+    let place = Place::new();
+    let getent = place.write("getent", "#!/bin/sh\necho $$ >pid\nkill -TERM $PPID\nexec sleep 600\n");
+    std::fs::set_permissions(&getent, Permissions::from_mode(0o755)).expect("it is ours");
+    let path = format!("{}:/usr/bin:/bin", place.path().display());
+    for call in ["path::expand(\"~nobody at all/x\")", "net::reachable(\"no.host.invalid\", 1)"] {
+        let script = format!("start([\"sleep\", \"600\"]); atexit(print, \"cleaned\"); {call}; print(\"never\");");
+        code(&script).cwd(place.path()).env("PATH", Some(&path)).run().expect(143, "cleaned\n");
+        expect_gone(&[place.read("pid").trim().parse().expect("it is a pid")]);
+    }
+}
+
+#[test]
+fn accounts_of_the_name_services_are_known() {
+    let place = Place::new();
+    let getent = place.write("getent", "#!/bin/sh\n[ $1 = passwd ] && echo \"$2:x:5000:5000::/home/of/$2:/bin/sh\"\n");
+    std::fs::set_permissions(&getent, Permissions::from_mode(0o755)).expect("it is ours");
+    let path = format!("{}:/usr/bin:/bin", place.path().display());
+    let script = "print(path::expand(\"~somebody else/x\"));";
+    code(script).env("PATH", Some(&path)).run().expect(0, "/home/of/somebody else/x\n");
+    let unknown = "path::expand: the home directory of `somebody else` is not known";
+    code("path::expand(\"~somebody else/x\")").run().expect_code(1).expect_error(unknown);
 }
 
 #[test]

@@ -1,0 +1,71 @@
+//! Accounts and addresses, as the name services of the system look them up.
+
+use std::io::{self, Read};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::State;
+use crate::sys::account::{Account, Key};
+use crate::sys::getent::Question;
+
+impl<H> State<H> {
+    /// The home directory: what `HOME` says, or else the account.
+    pub fn home(&self) -> Option<PathBuf> {
+        self.environment.path_in("HOME").or_else(|| self.account(Key::Own).map(|account| account.home))
+    }
+
+    /// An account; `None` if it is not known, and if what runs must stop.
+    pub fn account(&self, key: Key) -> Option<Account> {
+        if let Some(found) = key.find_here() {
+            return Some(found);
+        }
+        if !cfg!(target_os = "linux") {
+            return self.in_thread("lookup", None, move || key.look_up()).ok()??;
+        }
+        key.find(&self.entries("passwd", &key.text(), None).ok()?)
+    }
+
+    /// The addresses of a host at a port; none if it is not known by then.
+    ///
+    /// # Errors
+    ///
+    /// No thread was to be had.
+    pub fn addresses(&self, host: &str, port: u16, until: Instant) -> io::Result<Vec<SocketAddr>> {
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Ok(vec![(address, port).into()]);
+        }
+        // An address with the name of an interface is no matter of names.
+        if cfg!(target_os = "linux")
+            && !host.contains('%')
+            && let Ok(answer) = self.entries("ahosts", host, Some(until))
+        {
+            let of_line = |line: &str| Some(SocketAddr::new(line.split_whitespace().next()?.parse().ok()?, port));
+            let mut found: Vec<SocketAddr> = answer.lines().filter_map(of_line).collect();
+            // A line for each kind of socket.
+            found.dedup();
+            return Ok(found);
+        }
+        let name = host.to_string();
+        let look_up = move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter);
+        let found = self.in_thread("lookup", Some(until), look_up)?;
+        // That a name is not known is no error.
+        Ok(found.and_then(Result::ok).unwrap_or_default())
+    }
+
+    /// What getent(1) says of a key; nothing if it is too late, or what runs must stop.
+    fn entries(&self, database: &str, key: &str, until: Option<Instant>) -> io::Result<String> {
+        let (question, mut answer) = Question::ask(database, key)?;
+        // Not to be taken for what a command has left behind.
+        let pid = question.pid();
+        self.has_started(pid);
+        let read = move || {
+            let mut bytes = Vec::new();
+            answer.read_to_end(&mut bytes).map(|_| bytes)
+        };
+        let answer = self.in_thread("lookup", until, read);
+        question.end();
+        self.running.borrow_mut().children.retain(|known| *known != pid);
+        Ok(String::from_utf8_lossy(&answer?.transpose()?.unwrap_or_default()).into_owned())
+    }
+}
