@@ -48,7 +48,7 @@ fn kill(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
         return kill_oneself(call, signal);
     }
     if let Some(signal) = signal
-        && let Some(process) = call.host.find_process(pid.abs())
+        && let Some(process) = pid.checked_abs().and_then(|pid| call.host.find_process(pid))
     {
         // Nobody has to be told of the end that follows.
         process.expect_end_by(signal);

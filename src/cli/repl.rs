@@ -15,7 +15,7 @@ use crate::engine::complete::{Command, Known, complete};
 use crate::engine::failure::Failure;
 use crate::engine::session::{Evaluated, Session};
 use crate::engine::show::Limits;
-use crate::host::outcome::Outcome;
+use crate::host::outcome::{Blemish, Outcome};
 use crate::host::stop::Stop;
 use crate::host::{HANG_UP, WriteError};
 use crate::sys::descriptor;
@@ -216,7 +216,12 @@ impl Repl<'_, '_> {
                 // What is not whole says so itself.
                 Ok(None) => return Input::Text(text),
                 Err(_) if self.host.top_stop().is_some() => return Input::Stopped,
-                Err(_) => return Input::End,
+                Err(_) if self.is_hung_up() => return self.hang_up(),
+                Err(error) => {
+                    self.host.complain(&self.host.describe(&error));
+                    self.host.blemish(Blemish::Failure);
+                    return Input::End;
+                }
             }
             if is_whole(&text) {
                 return Input::Text(text);

@@ -1,6 +1,7 @@
 //! Copying files and trees, with their modes, times, links, and holes; moving them also with their owners.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, FileTimes, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Seek};
 use std::os::unix::ffi::OsStrExt;
@@ -130,10 +131,8 @@ impl<'a> Copying<'a> {
         };
         self.made.insert(identity(&to.metadata().map_err(failed)?));
         let above = self.owner.take();
-        for entry in fs::read_dir(from).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let kind = entry.file_type().map_err(failed)?;
-            self.copy(&entry.path(), &to.join(entry.file_name()), kind)?;
+        for (name, kind) in entries(from).map_err(failed)? {
+            self.copy(&from.join(&name), &to.join(&name), kind)?;
         }
         self.owner = above;
         if !is_new {
@@ -309,6 +308,12 @@ impl<'a> Copying<'a> {
             }
         }
     }
+}
+
+/// The names in a directory. It is closed once they are known: a deep tree would use up the descriptors.
+fn entries(directory: &Path) -> io::Result<Vec<(OsString, fs::FileType)>> {
+    let named = |entry: io::Result<fs::DirEntry>| entry.and_then(|entry| Ok((entry.file_name(), entry.file_type()?)));
+    fs::read_dir(directory)?.map(named).collect()
 }
 
 /// Whether there are stretches of a file that take no room. It stays at its beginning.

@@ -19,6 +19,16 @@ pub(crate) fn second_file_system(place: &Place) -> Option<tempfile::TempDir> {
 }
 
 #[test]
+fn a_copy_of_a_deep_tree_needs_no_descriptor_for_each_level() {
+    let place = Place::new();
+    let deep = ["a"; 200].join("/");
+    let script = format!(
+        "fs::mkdir(\"a/{deep}\"); fs::write(\"a/{deep}/x\", \"x\"); fs::copy(\"a\", \"b\"); print(fs::read(\"b/{deep}/x\"));"
+    );
+    code(&script).cwd(place.path()).under(&["prlimit", "--nofile=100"]).run().expect(0, "x\n");
+}
+
+#[test]
 fn a_copy_of_a_tree_has_its_modes_times_and_links() {
     let place = Place::new();
     place.write("a/sub/tool", "#!/bin/sh\n");

@@ -435,6 +435,7 @@ fn kill_refuses_what_would_hit_too_much_or_nothing() {
         ("\"x\", \"TERM\"", "kill: "),
         ("pid(), \"FOO\"", "kill: unknown signal"),
         ("999999999, \"TERM\"", "no such process"),
+        ("-2147483648, \"TERM\"", "kill: cannot signal -2147483648: "),
     ] {
         code(&format!("kill({arguments});")).run().expect_code(1).expect_error(why);
     }

@@ -43,6 +43,13 @@ fn after_exit_no_line_is_read() {
 }
 
 #[test]
+fn input_that_cannot_be_read_is_no_end_of_it() {
+    let shell = ["sh", "-c", "exec \"$0\" \"$@\" </"];
+    let run = Run::new().options(&["-i"]).arg("-e").arg("atexit(print, \"cleaned\");").under(&shell);
+    run.run().expect(1, "cleaned\n").expect_errors("stagesh: read_line: cannot read standard input: is a directory\n");
+}
+
+#[test]
 fn a_handler_that_fails_or_exits_turns_the_status() {
     session(&["let h = atexit(|| throw \"late\");", "1"]).run().expect(1, "1\n").expect_error("error: late");
     session(&["let h = atexit(|| exit(9));"]).run().expect(9, "");
