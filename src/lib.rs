@@ -2,11 +2,11 @@
 //!
 //! The crate is built in floors; imports go down only (`docs/architecture.md`):
 //!
-//! 1. [`sys`]: the operating system.
-//! 2. [`host`]: the state machine of a run.
-//! 3. [`builtins`]: what scripts can call.
-//! 4. [`engine`]: Rhai assembled: load, run, unwind.
-//! 5. [`cli`]: what a person types and reads.
+//! 0. [`sys`]: the operating system.
+//! 1. [`host`]: the state machine of a run.
+//! 2. [`builtins`]: what scripts can call.
+//! 3. [`engine`]: Rhai assembled: load, run, unwind.
+//! 4. [`cli`]: what a person types and reads.
 
 pub mod builtins;
 pub mod cli;

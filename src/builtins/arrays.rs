@@ -12,19 +12,19 @@ use super::lexical::Lexical;
 use super::repeated::Repeated;
 use super::unwind::or_panicked;
 use super::vocabulary::Vocabulary;
-use super::{Outcome, args};
+use super::{CallResult, args};
 
 type Raised = Box<EvalAltResult>;
 
-/// Registers the room.
+/// Registers the builtins of this file.
 pub fn register(engine: &mut Engine, lexical: &Rc<Lexical>, vocabulary: &Vocabulary) {
-    let mut room = Functions { engine, lexical, vocabulary };
-    room.reading("map", |function, array| {
+    let mut registry = Functions { engine, lexical, vocabulary };
+    registry.reading("map", |function, array| {
         let results: Result<Array, Raised> =
             elements(array).map(|(index, item)| function.element(item, index)).collect();
         results.map(Dynamic::from)
     });
-    room.reading("filter", |function, array| {
+    registry.reading("filter", |function, array| {
         let mut chosen = Array::new();
         for (index, item) in elements(array) {
             if holds(&function.element(item, index)?) {
@@ -33,7 +33,7 @@ pub fn register(engine: &mut Engine, lexical: &Rc<Lexical>, vocabulary: &Vocabul
         }
         Ok(chosen.into())
     });
-    room.reading("some", |function, array| {
+    registry.reading("some", |function, array| {
         for (index, item) in elements(array) {
             if holds(&function.element(item, index)?) {
                 return Ok(true.into());
@@ -41,7 +41,7 @@ pub fn register(engine: &mut Engine, lexical: &Rc<Lexical>, vocabulary: &Vocabul
         }
         Ok(false.into())
     });
-    room.reading("all", |function, array| {
+    registry.reading("all", |function, array| {
         for (index, item) in elements(array) {
             if !holds(&function.element(item, index)?) {
                 return Ok(false.into());
@@ -49,7 +49,7 @@ pub fn register(engine: &mut Engine, lexical: &Rc<Lexical>, vocabulary: &Vocabul
         }
         Ok(true.into())
     });
-    room.reading("find", |function, array| {
+    registry.reading("find", |function, array| {
         for (index, item) in elements(array) {
             if holds(&function.element(item, index)?) {
                 return Ok(item.clone());
@@ -57,7 +57,7 @@ pub fn register(engine: &mut Engine, lexical: &Rc<Lexical>, vocabulary: &Vocabul
         }
         Ok(Dynamic::UNIT)
     });
-    room.reading("find_map", |function, array| {
+    registry.reading("find_map", |function, array| {
         for (index, item) in elements(array) {
             let found = function.element(item, index)?;
             if !found.is_unit() {
@@ -66,26 +66,26 @@ pub fn register(engine: &mut Engine, lexical: &Rc<Lexical>, vocabulary: &Vocabul
         }
         Ok(Dynamic::UNIT)
     });
-    room.folding("reduce", |function, array, first| {
+    registry.folding("reduce", |function, array, first| {
         elements(array).try_fold(first, |result, (index, item)| function.fold(result, item, index))
     });
-    room.folding("reduce_rev", |function, array, first| {
+    registry.folding("reduce_rev", |function, array, first| {
         elements(array).rev().try_fold(first, |result, (index, item)| function.fold(result, item, index))
     });
-    room.writing("for_each", |function, array| {
+    registry.writing("for_each", |function, array| {
         elements(array).try_for_each(|(index, item)| function.visit(item, index).map(drop))?;
         Ok(Dynamic::UNIT)
     });
     for verb in ["sort", "sort_by"] {
-        room.writing(verb, move |function, array| {
+        registry.writing(verb, move |function, array| {
             *array = sorted(verb, function, array)?;
             Ok(Dynamic::UNIT)
         });
     }
     for verb in ["order", "order_by"] {
-        room.reading(verb, move |function, array| sorted(verb, function, array).map(Dynamic::from));
+        registry.reading(verb, move |function, array| sorted(verb, function, array).map(Dynamic::from));
     }
-    room.writing("dedup", |function, array| {
+    registry.writing("dedup", |function, array| {
         let mut kept = Array::new();
         for item in array.iter() {
             if let Some(last) = kept.last() {
@@ -110,12 +110,12 @@ struct Functions<'a> {
 
 impl Functions<'_> {
     /// One that leaves the array as it is.
-    fn reading(&mut self, verb: &'static str, body: impl Fn(&mut Repeated<'_>, &mut Array) -> Outcome + 'static) {
+    fn reading(&mut self, verb: &'static str, body: impl Fn(&mut Repeated<'_>, &mut Array) -> CallResult + 'static) {
         self.add(verb, true, body);
     }
 
     /// One that changes it, and cannot be called on a constant.
-    fn writing(&mut self, verb: &'static str, body: impl Fn(&mut Repeated<'_>, &mut Array) -> Outcome + 'static) {
+    fn writing(&mut self, verb: &'static str, body: impl Fn(&mut Repeated<'_>, &mut Array) -> CallResult + 'static) {
         self.add(verb, false, body);
     }
 
@@ -123,7 +123,7 @@ impl Functions<'_> {
         &mut self,
         verb: &'static str,
         is_pure: bool,
-        body: impl Fn(&mut Repeated<'_>, &mut Array) -> Outcome + 'static,
+        body: impl Fn(&mut Repeated<'_>, &mut Array) -> CallResult + 'static,
     ) {
         if !self.vocabulary.has(verb) {
             return;
@@ -139,7 +139,7 @@ impl Functions<'_> {
     fn folding(
         &mut self,
         verb: &'static str,
-        body: impl Fn(&mut Repeated<'_>, &mut Array, Dynamic) -> Outcome + Copy + 'static,
+        body: impl Fn(&mut Repeated<'_>, &mut Array, Dynamic) -> CallResult + Copy + 'static,
     ) {
         self.reading(verb, move |function, array| body(function, array, Dynamic::UNIT));
         if !self.vocabulary.has(verb) {
@@ -201,6 +201,6 @@ fn sorted(verb: &'static str, function: &mut Repeated<'_>, array: &Array) -> Res
     match failed {
         Some(error) => Err(error),
         None if finished => Ok(sorted),
-        None => Err(Error::Words(verb, "the function gives an order that contradicts itself".into()).into()),
+        None => Err(Error::Misuse(verb, "the function gives an order that contradicts itself".into()).into()),
     }
 }

@@ -6,17 +6,17 @@ use std::os::unix::ffi::OsStrExt;
 use rhai::{Dynamic, EvalAltResult};
 
 use super::error::{Error, stopped};
-use super::{Call, Outcome, Room, args, output, spelling};
+use super::{Call, CallResult, Registry, args, output, spelling};
 use crate::host::asking::Echo;
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    room.add("confirm", confirm);
-    room.add("prompt", |call, given| {
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    registry.add("confirm", confirm);
+    registry.add("prompt", |call, given| {
         let question = args::text("prompt", call.engine(), &given[0])?;
         Ok(as_value(answer(call, "prompt", &question, Echo::On)?))
     });
-    room.add("secret", |call, given| {
+    registry.add("secret", |call, given| {
         let question = args::text("secret", call.engine(), &given[0])?;
         let line = answer(call, "secret", &question, Echo::Off)?;
         call.host.mask(&line, &spelling::forms);
@@ -24,7 +24,7 @@ pub fn register(room: &mut Room<'_>) {
     });
 }
 
-fn confirm(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn confirm(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let question = format!("{} [y/N] ", args::text("confirm", call.engine(), &given[0])?);
     loop {
         let line = answer(call, "confirm", &question, Echo::On)?;

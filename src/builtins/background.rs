@@ -12,7 +12,7 @@ use super::command::{self, Command, START};
 use super::error::{Error, FailedCommand, stopped};
 use super::options::Options;
 use super::record::{TAG, has_no};
-use super::{Call, Host, Outcome, Room, args};
+use super::{Call, CallResult, Host, Registry, args};
 use crate::host::background::Background;
 use crate::host::dialogue::Line;
 use crate::host::plan::Fate;
@@ -52,17 +52,18 @@ type Context<'a> = NativeCallContext<'a>;
 
 type Raised<T> = Result<T, Box<EvalAltResult>>;
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    room.add("start", start);
-    room.add("process", find);
-    room.add("wait_any", wait_any);
-    room.add("wait_all", wait_all);
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    registry.add("start", start);
+    registry.add("process", find);
+    registry.add("wait_any", wait_any);
+    registry.add("wait_all", wait_all);
     // What gives processes.
-    if !room.vocabulary.has_any(&["start", "process", "wait_any", "wait_all", "fs::holder"]) {
+    if !registry.vocabulary.has_any(&["start", "process", "wait_any", "wait_all", "fs::holder"]) {
         return;
     }
-    room.engine
+    registry
+        .engine
         .register_type_with_name::<Process>("Process")
         .register_get("pid", |process: &mut Process| i64::from(process.pid()))
         .register_get("name", |process: &mut Process| process.name())
@@ -75,36 +76,36 @@ pub fn register(room: &mut Room<'_>) {
         .register_fn("!=", |process: &mut Process, other: Process| *process != other)
         .register_fn("to_string", |process: &mut Process| process.text())
         .register_fn("to_debug", |process: &mut Process| process.text());
-    method(room.engine, "wait", |process, _| process.wait());
-    method(room.engine, "check", |process, _| process.check());
-    method(room.engine, "stop", |process, _| process.stop());
-    method(room.engine, "detach", |process, _| process.detach());
-    method(room.engine, "close", |process, _| process.close());
-    method(room.engine, "read_line", |process, _| process.read_line(None));
-    method_with(room.engine, "read_line", |process, context, limit| {
+    method(registry.engine, "wait", |process, _| process.wait());
+    method(registry.engine, "check", |process, _| process.check());
+    method(registry.engine, "stop", |process, _| process.stop());
+    method(registry.engine, "detach", |process, _| process.detach());
+    method(registry.engine, "close", |process, _| process.close());
+    method(registry.engine, "read_line", |process, _| process.read_line(None));
+    method_with(registry.engine, "read_line", |process, context, limit| {
         process.read_line(Some(args::seconds("read_line", context.engine(), limit)?))
     });
-    method_with(room.engine, "signal", |process, context, signal| {
+    method_with(registry.engine, "signal", |process, context, signal| {
         process.signal(args::signal("signal", context.engine(), signal)?)
     });
-    method_with(room.engine, "write", |process, context, text| process.write(context.engine(), text));
+    method_with(registry.engine, "write", |process, context, text| process.write(context.engine(), text));
 }
 
-fn method(engine: &mut Engine, name: &'static str, body: fn(&Process, &Context<'_>) -> Outcome) {
-    engine.register_fn(name, move |context: Context<'_>, process: &mut Process| -> Outcome {
+fn method(engine: &mut Engine, name: &'static str, body: fn(&Process, &Context<'_>) -> CallResult) {
+    engine.register_fn(name, move |context: Context<'_>, process: &mut Process| -> CallResult {
         let process = process.clone();
         if process.host.checkpoint() { Err(stopped()) } else { body(&process, &context) }
     });
 }
 
-fn method_with(engine: &mut Engine, name: &'static str, body: fn(&Process, &Context<'_>, &Dynamic) -> Outcome) {
-    engine.register_fn(name, move |context: Context<'_>, process: &mut Process, value: Dynamic| -> Outcome {
+fn method_with(engine: &mut Engine, name: &'static str, body: fn(&Process, &Context<'_>, &Dynamic) -> CallResult) {
+    engine.register_fn(name, move |context: Context<'_>, process: &mut Process, value: Dynamic| -> CallResult {
         let process = process.clone();
         if process.host.checkpoint() { Err(stopped()) } else { body(&process, &context, &value) }
     });
 }
 
-fn start(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn start(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let command = Command::parse("start", call.engine(), &given[0])?;
     let options = Options::parse("start", call.engine(), given.get(1))?;
     if options.foreground == Some(true) {
@@ -117,7 +118,7 @@ fn start(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     Ok(Dynamic::from(Process { host: call.host.clone(), which: Kind::Started(process) }))
 }
 
-fn find(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn find(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let what = "a process id, greater than 0";
     let number = args::int("process", what, call.engine(), &given[0])?;
     let pid = i32::try_from(number).ok().filter(|pid| *pid > 0).ok_or_else(|| Error::Argument {
@@ -133,7 +134,7 @@ fn find(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
 /// # Errors
 ///
 /// [`Error::System`].
-pub fn of_pid(verb: &'static str, host: &Host, pid: i32) -> Outcome {
+pub fn of_pid(verb: &'static str, host: &Host, pid: i32) -> CallResult {
     let which = match host.find_process(pid) {
         Some(process) => Kind::Started(process),
         None => match Stranger::find(pid).map_err(|error| refused(verb, &format!("look up {pid}"), error))? {
@@ -158,17 +159,17 @@ fn processes(verb: &'static str, engine: &Engine, value: &Dynamic) -> Result<Vec
     };
     let processes: Vec<Process> = array.iter().enumerate().map(one).collect::<Result<_, _>>()?;
     if processes.iter().any(|process| process.pid() == own_pid()) {
-        return Err(Error::Words(verb, MYSELF.into()));
+        return Err(Error::Misuse(verb, MYSELF.into()));
     }
     Ok(processes)
 }
 
 const MYSELF: &str = "the script would wait for itself";
 
-fn wait_any(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn wait_any(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let processes = processes("wait_any", call.engine(), &given[0])?;
     if processes.is_empty() {
-        return Err(Error::Words("wait_any", "there is no process in the array: none would ever end".into()).into());
+        return Err(Error::Misuse("wait_any", "there is no process in the array: none would ever end".into()).into());
     }
     super::output::flush(call.host)?;
     loop {
@@ -221,7 +222,7 @@ fn limit(engine: &Engine, value: &Dynamic) -> Result<Option<Duration>, Error> {
     map.get(known[0]).map(|limit| args::seconds(verb, engine, limit)).transpose()
 }
 
-fn wait_all(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn wait_all(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let processes = processes("wait_all", call.engine(), &given[0])?;
     let limit = given.get(1).map_or(Ok(None), |options| limit(call.engine(), options))?;
     let until = limit.and_then(|limit| Instant::now().checked_add(limit));
@@ -293,7 +294,7 @@ fn stop_all(host: &Host, processes: &[&Process]) -> Result<(), Error> {
 /// # Errors
 ///
 /// The system refused to wait for it.
-pub fn stop_at_end(host: &Host, process: &Rc<Background>) -> Outcome {
+pub fn stop_at_end(host: &Host, process: &Rc<Background>) -> CallResult {
     host.entry_is_done(process);
     host.stop_processes(std::slice::from_ref(process)).map_err(|error| refused("stop", "wait", error))?;
     if host.checkpoint() { Err(stopped()) } else { Ok(Dynamic::UNIT) }
@@ -352,11 +353,11 @@ impl Process {
     fn started(&self, verb: &'static str) -> Result<&Rc<Background>, Error> {
         match &self.which {
             Kind::Started(process) => Ok(process),
-            Kind::Stranger(..) => Err(Error::Words(verb, format!("`{}` was not started here", self.title()))),
+            Kind::Stranger(..) => Err(Error::Misuse(verb, format!("`{}` was not started here", self.title()))),
         }
     }
 
-    fn wait(&self) -> Outcome {
+    fn wait(&self) -> CallResult {
         self.join()?;
         Ok(self.result())
     }
@@ -368,7 +369,7 @@ impl Process {
         let has_ended = match &self.which {
             Kind::Started(process) => self.host.wait_for(process).map_err(error)?,
             Kind::Stranger(stranger, _) if stranger.pid() == own_pid() => {
-                return Err(Error::Words("wait", MYSELF.into()).into());
+                return Err(Error::Misuse("wait", MYSELF.into()).into());
             }
             Kind::Stranger(stranger, _) => self.host.wait_for_stranger(stranger, None).map_err(error)?,
         };
@@ -390,7 +391,7 @@ impl Process {
         }
     }
 
-    fn check(&self) -> Outcome {
+    fn check(&self) -> CallResult {
         if self.is_running() {
             return Ok(true.into());
         }
@@ -413,16 +414,16 @@ impl Process {
         }
     }
 
-    fn stop(&self) -> Outcome {
+    fn stop(&self) -> CallResult {
         if self.pid() == own_pid() {
-            return Err(Error::Words("stop", "the script would stop itself: `exit` ends it".into()).into());
+            return Err(Error::Misuse("stop", "the script would stop itself: `exit` ends it".into()).into());
         }
         super::output::flush(&self.host)?;
         stop_all(&self.host, &[self])?;
         if self.host.checkpoint() { Err(stopped()) } else { Ok(self.result()) }
     }
 
-    fn signal(&self, signal: Signal) -> Outcome {
+    fn signal(&self, signal: Signal) -> CallResult {
         super::output::flush(&self.host)?;
         let sent = match &self.which {
             Kind::Started(process) => self.host.signal_process(process, signal),
@@ -434,21 +435,21 @@ impl Process {
         Ok(sent.into())
     }
 
-    fn detach(&self) -> Outcome {
+    fn detach(&self) -> CallResult {
         let process = self.started("detach")?;
         if process.needs_host() {
             let log = if self.host.has_log() { " (the log reads what it inherits)" } else { "" };
             let why = format!(
                 "what it writes or reads goes through the script{log}: start it with files or \"null\" for its streams"
             );
-            return Err(Error::Words("detach", why).into());
+            return Err(Error::Misuse("detach", why).into());
         }
         super::output::flush(&self.host)?;
         self.host.detach(process).map_err(|error| refused("detach", "wait", error))?;
         if self.host.checkpoint() { Err(stopped()) } else { Ok(Dynamic::from(self.clone())) }
     }
 
-    fn close(&self) -> Outcome {
+    fn close(&self) -> CallResult {
         self.host.close_input(self.with_input("close")?);
         Ok(Dynamic::UNIT)
     }
@@ -457,7 +458,7 @@ impl Process {
         let process = self.started(verb)?;
         if !process.has_input() {
             let why = format!("`{}` reads no pipe: start it with stdin: \"pipe\"", self.title());
-            return Err(Error::Words(verb, why));
+            return Err(Error::Misuse(verb, why));
         }
         Ok(process)
     }
@@ -468,7 +469,7 @@ impl Process {
         }
     }
 
-    fn write(&self, engine: &Engine, text: &Dynamic) -> Outcome {
+    fn write(&self, engine: &Engine, text: &Dynamic) -> CallResult {
         let wrong = || Error::Argument {
             verb: "write",
             expected: "a string or a blob".into(),
@@ -481,13 +482,13 @@ impl Process {
         if self.host.checkpoint() { Err(stopped()) } else { Ok(written.into()) }
     }
 
-    fn read_line(&self, limit: Option<Duration>) -> Outcome {
+    fn read_line(&self, limit: Option<Duration>) -> CallResult {
         let process = self.started("read_line")?;
         super::output::flush(&self.host)?;
         if !process.plan.stdout.is_kept() {
             let why =
                 format!("what `{}` writes is not captured: start it with stdout: \"capture\" or \"tee\"", self.title());
-            return Err(Error::Words("read_line", why).into());
+            return Err(Error::Misuse("read_line", why).into());
         }
         let until = limit.and_then(|limit| Instant::now().checked_add(limit));
         let line = self.host.read_line_of(process, until).map_err(|error| refused("read_line", "wait", error))?;

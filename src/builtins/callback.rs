@@ -18,7 +18,7 @@ use super::error::Error;
 use super::identical::hold_the_same;
 use super::repeated::Caller;
 use super::spelling::harmless;
-use super::{Call, Host, Outcome, fs, names, unwind};
+use super::{Call, CallResult, Host, fs, names, unwind};
 use crate::host::background::Background;
 use crate::host::directory::Place;
 use crate::host::frames::{self, Named};
@@ -52,7 +52,7 @@ enum Other {
     Own(String, OwnHandler),
 }
 
-type OwnHandler = Box<dyn Fn(&Host) -> Outcome>;
+type OwnHandler = Box<dyn Fn(&Host) -> CallResult>;
 
 /// What was around when handlers were registered.
 #[derive(Clone)]
@@ -112,7 +112,7 @@ impl Entry {
 
     /// An entry that does something of the host's own, and what reports call it.
     #[must_use]
-    pub fn own(call: &Call<'_>, title: String, run: impl Fn(&Host) -> Outcome + 'static) -> Self {
+    pub fn own(call: &Call<'_>, title: String, run: impl Fn(&Host) -> CallResult + 'static) -> Self {
         Self::other(call.host, call.context, Other::Own(title, Box::new(run)))
     }
 
@@ -242,11 +242,11 @@ impl Entry {
     }
 
     /// Calls it in its working directory and its surroundings, with all the depth of calls that there is.
-    pub fn call(&self, host: &Host, caller: &mut Caller<'_>) -> Outcome {
+    pub fn call(&self, host: &Host, caller: &mut Caller<'_>) -> CallResult {
         host.visit(&self.surroundings.place, || unwind::or_panicked(|| self.call_here(host, caller)))
     }
 
-    fn call_here(&self, host: &Host, caller: &mut Caller<'_>) -> Outcome {
+    fn call_here(&self, host: &Host, caller: &mut Caller<'_>) -> CallResult {
         match &self.target {
             Target::Function(pointer, args) => {
                 let own = self.surroundings.home.as_ref().unwrap_or(&self.surroundings.global);
@@ -326,7 +326,7 @@ fn same(a: &GlobalRuntimeState, b: &GlobalRuntimeState) -> bool {
 /// # Errors
 ///
 /// The function does not exist or takes another number of arguments; what it raises.
-pub fn call_now(verb: &'static str, call: &Call<'_>, pointer: &FnPtr, args: &[Dynamic]) -> Outcome {
+pub fn call_now(verb: &'static str, call: &Call<'_>, pointer: &FnPtr, args: &[Dynamic]) -> CallResult {
     Callee::find(verb, call, pointer, args.len())?.call(call, args)
 }
 
@@ -351,7 +351,7 @@ impl<'a> Callee<'a> {
     /// # Errors
     ///
     /// What it raises.
-    pub fn call(&self, call: &Call<'_>, args: &[Dynamic]) -> Outcome {
+    pub fn call(&self, call: &Call<'_>, args: &[Dynamic]) -> CallResult {
         match &self.home {
             Some(home) => call_in(home, call.engine(), self.pointer, args, call.context.call_position(), call.level()),
             None => self.pointer.call_raw(call.context, None, args.to_vec()),
@@ -368,7 +368,7 @@ fn call_in(
     args: &[Dynamic],
     at: Position,
     level: usize,
-) -> Outcome {
+) -> CallResult {
     let mut deeper;
     let global = if level == 0 {
         surroundings

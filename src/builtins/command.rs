@@ -9,7 +9,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map};
 use super::error::{Error, FailedCommand, stopped};
 use super::options::Options;
 use super::record::Record;
-use super::{Call, Host, Outcome, Room, args};
+use super::{Call, CallResult, Host, Registry, args};
 use crate::host::plan::{Fate, Plan, Sink, Source};
 use crate::host::running::{Finished, Unstarted};
 use crate::host::settings::Origin;
@@ -39,21 +39,22 @@ const ATTEMPT: Verb = Verb { name: "attempt", stdout: Sink::Capture, stderr: Sin
 /// `start`, which shares this.
 pub const START: Verb = Verb { name: "start", stdin: Source::Null, ..RUN };
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    if room.vocabulary.has("shell") {
-        room.engine
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    if registry.vocabulary.has("shell") {
+        registry
+            .engine
             .register_type_with_name::<Command>("command")
             .register_fn("to_string", |command: &mut Command| command.quoted())
             .register_fn("to_debug", |command: &mut Command| command.quoted());
     }
-    room.add("run", |call, given| {
+    registry.add("run", |call, given| {
         let command = Command::parse("run", call.engine(), &given[0])?;
         command.execute_well(call, &RUN, given.get(1))?;
         Ok(Dynamic::UNIT)
     });
-    room.add("shell", |call, given| Ok(Dynamic::from(Command::shell("shell", call.engine(), given)?)));
-    room.add("sh", |call, given| {
+    registry.add("shell", |call, given| Ok(Dynamic::from(Command::shell("shell", call.engine(), given)?)));
+    registry.add("sh", |call, given| {
         let (options, given) = match given.split_last() {
             Some((last, rest)) if last.is_map() && !rest.is_empty() => (Some(last), rest),
             _ => (None, given),
@@ -62,22 +63,22 @@ pub fn register(room: &mut Room<'_>) {
         command.execute_well(call, &SH, options)?;
         Ok(Dynamic::UNIT)
     });
-    room.add("capture", |call, given| {
+    registry.add("capture", |call, given| {
         let command = Command::parse("capture", call.engine(), &given[0])?;
         let finished = command.execute_well(call, &CAPTURE, given.get(1))?;
         Ok(finished.stdout.map_or(Dynamic::UNIT, |bytes| text(bytes).into()))
     });
-    room.add("succeeds", |call, given| {
+    registry.add("succeeds", |call, given| {
         let command = Command::parse("succeeds", call.engine(), &given[0])?;
         let (plan, finished) = command.execute(call, &SUCCEEDS, given.get(1))?;
         Ok(plan.is_ok(finished.ended, finished.fate).into())
     });
-    room.add("attempt", |call: &Call<'_>, given: &[Dynamic]| -> Outcome {
+    registry.add("attempt", |call: &Call<'_>, given: &[Dynamic]| -> CallResult {
         let command = Command::parse("attempt", call.engine(), &given[0])?;
         let (plan, finished) = command.execute(call, &ATTEMPT, given.get(1))?;
         Ok(result(Some((plan.is_ok(finished.ended, finished.fate), finished.ended)), finished))
     });
-    room.add("quote", |call, given| {
+    registry.add("quote", |call, given| {
         let value = &given[0];
         let text = if value.is_array() || value.is::<Command>() {
             Command::parse("quote", call.engine(), value)?.quoted()
@@ -86,7 +87,7 @@ pub fn register(room: &mut Room<'_>) {
         };
         Ok(text.into())
     });
-    room.add("which", |call, given| {
+    registry.add("which", |call, given| {
         let name = word("which", call.engine(), &given[0], "the name")?;
         let found = program::find(&name, call.host.environment.path(&Vec::new()).as_deref(), None);
         Ok(found.map_or(Dynamic::UNIT, |file| args::from_os(file.as_os_str())))
@@ -206,7 +207,7 @@ impl Command {
                 "a command is an array, not a string: [{:?}, …], or sh({text:?}) to have a shell split it",
                 text.split_whitespace().next().unwrap_or_default(),
             );
-            return Err(Error::Words(verb, what));
+            return Err(Error::Misuse(verb, what));
         }
         let Some(array) = value.read_lock::<Array>() else {
             let expected = "a command: an array of a program and its words".into();
@@ -215,10 +216,10 @@ impl Command {
         let mut words = Vec::with_capacity(array.len());
         collect(verb, engine, &array, &mut words, &|| "word".into())?;
         if words.is_empty() {
-            return Err(Error::Words(verb, "the array is empty: it names no program (sh(\"…\") runs a text)".into()));
+            return Err(Error::Misuse(verb, "the array is empty: it names no program (sh(\"…\") runs a text)".into()));
         }
         if words[0].is_empty() {
-            return Err(Error::Words(verb, "the program's name is empty".into()));
+            return Err(Error::Misuse(verb, "the program's name is empty".into()));
         }
         Ok(Self { words })
     }
@@ -286,7 +287,7 @@ impl Command {
         let options = Options::parse(verb.name, call.engine(), given)?;
         if verb.name == "capture" && options.stdout.as_ref().is_some_and(|stdout| !stdout.is_kept()) {
             let why = "`stdout` is \"capture\" or \"tee\": its text is what `capture` gives";
-            return Err(Error::Words(verb.name, why.into()).into());
+            return Err(Error::Misuse(verb.name, why.into()).into());
         }
         let mut plan = self.plan(call.host, verb, options)?;
         let finished = execute(call.host, &mut plan)?;
@@ -384,10 +385,10 @@ fn word_at(
     let bytes = if is_plain { Some(value.to_string().into_bytes()) } else { args::bytes(value) };
     let bytes = bytes.ok_or_else(|| {
         let given = args::describe(engine, value);
-        Error::Words(verb, format!("{} is {given}, which cannot be a word of a command", place()))
+        Error::Misuse(verb, format!("{} is {given}, which cannot be a word of a command", place()))
     })?;
     if bytes.contains(&0) {
-        return Err(Error::Words(verb, format!("{} contains a NUL, which no command can be given", place())));
+        return Err(Error::Misuse(verb, format!("{} contains a NUL, which no command can be given", place())));
     }
     Ok(OsString::from_vec(bytes))
 }

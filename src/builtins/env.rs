@@ -7,42 +7,43 @@ use std::os::unix::ffi::OsStringExt;
 use rhai::{Dynamic, Map};
 
 use super::error::Error;
-use super::{Call, Room, args, command};
+use super::{Call, Registry, args, command};
 use crate::sys::account::{self, Key};
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    room.add("env::get", |call, given| {
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    registry.add("env::get", |call, given| {
         let value = call.host.environment.get(&name("env::get", call, &given[0])?);
         let fallback = || given.get(1).cloned().unwrap_or(Dynamic::UNIT);
         Ok(value.map_or_else(fallback, |value| args::from_os(&value)))
     });
-    room.add("env::set", |call, given| {
+    registry.add("env::set", |call, given| {
         let name = name("env::set", call, &given[0])?;
         call.host.environment.set(name, Some(value("env::set", call, &given[1])?));
         Ok(Dynamic::UNIT)
     });
-    room.add("env::unset", |call, given| {
+    registry.add("env::unset", |call, given| {
         call.host.environment.set(name("env::unset", call, &given[0])?, None);
         Ok(Dynamic::UNIT)
     });
-    room.add("env::all", |call, _| {
+    registry.add("env::all", |call, _| {
         let all = call.host.environment.all().into_iter();
         // The names of a map are text.
         let named = all.filter_map(|(name, value)| Some((name.to_str()?.into(), args::from_os(&value))));
         Ok(named.collect::<Map>().into())
     });
-    room.add("env::home", |call, _| Ok(call.host.home().map_or(Dynamic::UNIT, |home| args::from_os(home.as_os_str()))));
-    room.add("env::user", |call, _| {
+    registry
+        .add("env::home", |call, _| Ok(call.host.home().map_or(Dynamic::UNIT, |home| args::from_os(home.as_os_str()))));
+    registry.add("env::user", |call, _| {
         Ok(call.host.account(Key::Own).map_or(Dynamic::UNIT, |account| account.name.into()))
     });
-    room.add("env::hostname", |_, _| {
+    registry.add("env::hostname", |_, _| {
         let refused = |error| Error::System { verb: "env::hostname", action: "ask for the name".into(), error };
         Ok(args::from_os(&account::hostname().map_err(refused)?))
     });
-    room.add("env::os", |_, _| Ok(std::env::consts::OS.into()));
-    room.add("env::arch", |_, _| Ok(std::env::consts::ARCH.into()));
-    room.add("env::cpus", |_, _| {
+    registry.add("env::os", |_, _| Ok(std::env::consts::OS.into()));
+    registry.add("env::arch", |_, _| Ok(std::env::consts::ARCH.into()));
+    registry.add("env::cpus", |_, _| {
         let cpus = std::thread::available_parallelism().map_or(1, NonZero::get);
         Ok(i64::try_from(cpus).unwrap_or(i64::MAX).into())
     });

@@ -64,8 +64,8 @@ pub enum Error {
         /// The names it has.
         known: Vec<String>,
     },
-    /// The words of a command are wrong.
-    Words(&'static str, String),
+    /// It cannot be used like that: why.
+    Misuse(&'static str, String),
     /// A module cannot be imported: the whole sentence.
     Import(String),
     /// More is read than a string holds.
@@ -372,7 +372,7 @@ impl fmt::Display for Error {
                     None => write!(f, " (it has {})", known.join(", ")),
                 }
             }
-            Self::Words(verb, what) => write!(f, "{verb}: {what}"),
+            Self::Misuse(verb, what) => write!(f, "{verb}: {what}"),
             Self::Import(sentence) => f.write_str(sentence),
             Self::TooLong(verb) => write!(f, "{verb}: there are more than the 2 GiB that a string holds"),
             Self::Text { verb, why, line, column, .. } => write!(f, "{verb}: {why} at line {line} column {column}"),

@@ -8,10 +8,10 @@ use super::callback::Entry;
 use super::command::Command;
 use super::error::{Error, stopped};
 use super::record::{Record, TAG, has_no};
-use super::{Call, Host, Outcome, Room, args, unwind};
+use super::{Call, CallResult, Host, Registry, args, unwind};
 use crate::host::WriteError;
 use crate::host::exit_stack::EntryId;
-use crate::host::outcome::{Blemish, Outcome as Ending};
+use crate::host::outcome::{Blemish, Outcome};
 use crate::host::stages::HandlerEnd;
 use crate::host::stop::Stop;
 use crate::sys::status::terminate;
@@ -23,20 +23,21 @@ pub struct Handler {
     host: Host,
 }
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    room.add("atexit", atexit);
-    room.add("unregister", unregister);
-    room.add("handlers", handlers);
-    room.add("exit", exit);
-    room.add("exit_now", exit_now);
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    registry.add("atexit", atexit);
+    registry.add("unregister", unregister);
+    registry.add("handlers", handlers);
+    registry.add("exit", exit);
+    registry.add("exit_now", exit_now);
     // Rhai has an `exit` of its own for any value; ours stands before it by the exact types.
-    room.add_for("exit", &[TypeId::of::<i64>()], exit);
+    registry.add_for("exit", &[TypeId::of::<i64>()], exit);
     // What gives handlers.
-    if !room.vocabulary.has_any(&["atexit", "handlers", "start", "fs::lock"]) {
+    if !registry.vocabulary.has_any(&["atexit", "handlers", "start", "fs::lock"]) {
         return;
     }
-    room.engine
+    registry
+        .engine
         .register_type_with_name::<Handler>("Handler")
         .register_fn("cancel", |handler: &mut Handler| handler.cancel())
         .register_fn("run", |context: NativeCallContext<'_>, handler: &mut Handler| {
@@ -84,7 +85,7 @@ impl Handler {
     }
 }
 
-fn atexit(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn atexit(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let (what, rest) = given.split_first().expect("atexit has a first argument in the table");
     let entry = if let Some(pointer) = what.clone().try_cast::<FnPtr>() {
         Entry::function("atexit", call.host, call.context, pointer, rest)?
@@ -103,7 +104,7 @@ fn atexit(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     Ok(Dynamic::from(Handler { id, host: call.host.clone() }))
 }
 
-fn unregister(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn unregister(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let unwanted = args::function("unregister", call.engine(), &given[0])?;
     let is_unwanted = |entry: &Entry| {
         let is_unwanted = entry.calls(call.host, &unwanted);
@@ -116,7 +117,7 @@ fn unregister(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     Ok(Dynamic::from(i64::try_from(count).unwrap_or(i64::MAX)))
 }
 
-fn handlers(call: &Call<'_>, _: &[Dynamic]) -> Outcome {
+fn handlers(call: &Call<'_>, _: &[Dynamic]) -> CallResult {
     call.host.look_after();
     let list: Array = call.host.stack(|stack| {
         stack
@@ -159,13 +160,13 @@ fn code(verb: &'static str, call: &Call<'_>, value: &Dynamic) -> Result<u8, Erro
     })
 }
 
-fn exit(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn exit(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let code = given.first().map_or(Ok(0), |value| code("exit", call, value))?;
     call.host.stop(Stop::Exit(code));
     Err(stopped())
 }
 
-fn exit_now(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn exit_now(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let code = given.first().map_or(Ok(0), |value| code("exit_now", call, value))?;
     call.host.settle_background();
     if code != 0 {
@@ -180,9 +181,9 @@ fn exit_now(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
         _ => code,
     };
     // It is the end of the script, unless that has come before: the first status that is not 0 stands.
-    let ending = call.host.outcome_of_run().inspect(|_| call.host.blemish(Blemish::Exit(code)));
-    let ending = ending.unwrap_or(Ending::Exited(code));
-    let status = call.host.status(&ending);
+    let outcome = call.host.outcome_of_run().inspect(|_| call.host.blemish(Blemish::Exit(code)));
+    let outcome = outcome.unwrap_or(Outcome::Exited(code));
+    let status = call.host.status(&outcome);
     call.host.abandon_stages(status.shell_code());
-    terminate(call.host.conclude(&ending, status))
+    terminate(call.host.conclude(&outcome, status))
 }

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::error::{Error, stopped};
 use super::options::Reader;
 use super::record::Record;
-use super::{Call, Host, Outcome, Room, args, glob};
+use super::{Call, CallResult, Host, Registry, args, glob};
 use crate::host::streams::MOST_CAPTURED;
 use crate::sys::copy;
 use crate::sys::memory;
@@ -24,61 +24,62 @@ type Raised = Box<EvalAltResult>;
 /// What a mode is.
 const A_MODE: &str = "a mode (0 to 0o7777)";
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    room.add("fs::read", read);
-    room.add("fs::read_bytes", |call, given| {
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    registry.add("fs::read", read);
+    registry.add("fs::read_bytes", |call, given| {
         let path = path("fs::read_bytes", call, &given[0])?;
         let bytes = call.host.read_file(&path);
         let bytes = bytes.map_err(|error| raise(call.host, "fs::read_bytes", "read", &path, error))?;
         Ok(Dynamic::from_blob(bytes))
     });
-    room.add("fs::write", write);
-    room.add("fs::append", append);
-    room.add("fs::exists", |call, given| is(call, "fs::exists", given, |_| true));
-    room.add("fs::is_file", |call, given| is(call, "fs::is_file", given, |found| found.is_file()));
-    room.add("fs::is_dir", |call, given| is(call, "fs::is_dir", given, |found| found.is_dir()));
-    room.add("fs::stat", stat);
-    room.add("fs::sha256", sha256);
-    room.add("fs::list", list);
-    room.add("fs::glob", |call, given| {
+    registry.add("fs::write", write);
+    registry.add("fs::append", append);
+    registry.add("fs::exists", |call, given| is(call, "fs::exists", given, |_| true));
+    registry.add("fs::is_file", |call, given| is(call, "fs::is_file", given, |found| found.is_file()));
+    registry.add("fs::is_dir", |call, given| is(call, "fs::is_dir", given, |found| found.is_dir()));
+    registry.add("fs::stat", stat);
+    registry.add("fs::sha256", sha256);
+    registry.add("fs::list", list);
+    registry.add("fs::glob", |call, given| {
         let pattern = path("fs::glob", call, &given[0])?;
         let found = glob::find(&pattern, &|| !call.host.stopped()).map_err(|error| match error {
-            glob::Error::Pattern(why) => Error::Words("fs::glob", why).into(),
+            glob::Error::Pattern(why) => Error::Misuse("fs::glob", why).into(),
             glob::Error::Unreadable(path, error) => raise(call.host, "fs::glob", "list", &path, error),
         })?;
         Ok(found.iter().map(|path| args::from_os(path.as_os_str())).collect::<Array>().into())
     });
-    room.add("fs::mkdir", |call, given| simple(call, "fs::mkdir", "make", given, |path| std::fs::create_dir_all(path)));
-    room.add("fs::copy", |call, given| two(call, "fs::copy", "copy", given, copy::copy));
-    room.add("fs::rename", |call, given| {
+    registry
+        .add("fs::mkdir", |call, given| simple(call, "fs::mkdir", "make", given, |path| std::fs::create_dir_all(path)));
+    registry.add("fs::copy", |call, given| two(call, "fs::copy", "copy", given, copy::copy));
+    registry.add("fs::rename", |call, given| {
         two(call, "fs::rename", "rename", given, |from, to, goes_on| {
             // Afterwards the way to them may be gone: the working directory may be in what is moved.
             let names = replace::full_name(from).ok().zip(replace::full_name(to).ok());
             copy::rename(from, to, goes_on)?;
             if let Some((from, to)) = names {
-                call.host.has_renamed(&from, &to);
+                call.host.follow_rename(&from, &to);
             }
             Ok(())
         })
     });
-    room.add("fs::symlink", make_link);
-    room.add("fs::chmod", |call, given| {
+    registry.add("fs::symlink", make_link);
+    registry.add("fs::chmod", |call, given| {
         let mode = permissions("fs::chmod", call, &given[1])?;
         simple(call, "fs::chmod", "change the mode of", given, |path| {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
         })
     });
-    room.add("fs::umask", |call, given| {
+    registry.add("fs::umask", |call, given| {
         let mask = permissions("fs::umask", call, &given[0])?;
         Ok(i64::from(replace::set_umask(mask)).into())
     });
-    room.add("fs::remove", |call, given| {
+    registry.add("fs::remove", |call, given| {
         simple(call, "fs::remove", "remove", given, |path| {
             if path.symlink_metadata()?.is_dir() { std::fs::remove_dir(path) } else { std::fs::remove_file(path) }
         })
     });
-    room.add("fs::remove_all", |call, given| {
+    registry.add("fs::remove_all", |call, given| {
         let path = path("fs::remove_all", call, &given[0])?;
         remove_all("fs::remove_all", call.host, &path)?;
         Ok(Dynamic::UNIT)
@@ -119,7 +120,7 @@ fn simple(
     action: &'static str,
     given: &[Dynamic],
     act: impl FnOnce(&Path) -> io::Result<()>,
-) -> Outcome {
+) -> CallResult {
     let path = path(verb, call, &given[0])?;
     call.host.distrust_directory();
     act(&path).map_err(|error| raise(call.host, verb, action, &path, error))?;
@@ -133,7 +134,7 @@ fn two(
     action: &'static str,
     given: &[Dynamic],
     act: impl FnOnce(&Path, &Path, &dyn Fn() -> bool) -> Result<(), copy::Failure>,
-) -> Outcome {
+) -> CallResult {
     let (from, to) = (path(verb, call, &given[0])?, path(verb, call, &given[1])?);
     call.host.distrust_directory();
     act(&from, &to, &|| !call.host.stopped())
@@ -141,7 +142,7 @@ fn two(
     Ok(Dynamic::UNIT)
 }
 
-fn read(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn read(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let path = path("fs::read", call, &given[0])?;
     let mut text = ImmutableString::new();
     let mut rest: Vec<u8> = Vec::new();
@@ -205,7 +206,7 @@ fn with_content<T>(
     Err(Error::Argument { verb, expected: "a string or a blob".into(), given })
 }
 
-fn write(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn write(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let verb = "fs::write";
     let path = path(verb, call, &given[0])?;
     let reader = Reader { verb, engine: call.engine() };
@@ -217,7 +218,7 @@ fn write(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     Ok(Dynamic::UNIT)
 }
 
-fn append(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn append(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let path = path("fs::append", call, &given[0])?;
     with_content("fs::append", call, &given[1], |bytes| call.host.append_to_file(&path, bytes))?
         .map_err(|error| raise(call.host, "fs::append", "append to", &path, error))?;
@@ -235,7 +236,7 @@ fn mode_of(value: &Dynamic) -> Option<u32> {
 }
 
 /// Whether something is there, and is so: links are followed, and one that leads nowhere is not.
-fn is(call: &Call<'_>, verb: &'static str, given: &[Dynamic], so: fn(&std::fs::Metadata) -> bool) -> Outcome {
+fn is(call: &Call<'_>, verb: &'static str, given: &[Dynamic], so: fn(&std::fs::Metadata) -> bool) -> CallResult {
     let path = path(verb, call, &given[0])?;
     match path.metadata() {
         Ok(found) => Ok(so(&found).into()),
@@ -250,7 +251,7 @@ fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), NotFound | NotADirectory) || error.raw_os_error() == Some(replace::CIRCLE)
 }
 
-fn stat(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn stat(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let path = path("fs::stat", call, &given[0])?;
     let found = match path.metadata() {
         // Of a link that leads nowhere, the link.
@@ -281,7 +282,7 @@ fn stat(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     Ok(Dynamic::from(Record::new("what `fs::stat` gives", map)))
 }
 
-fn sha256(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn sha256(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let path = path("fs::sha256", call, &given[0])?;
     let mut hash = Sha256::new();
     call.host
@@ -293,7 +294,7 @@ fn sha256(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
 }
 
-fn list(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn list(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let path = path("fs::list", call, &given[0])?;
     let entries = || std::fs::read_dir(&path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>();
     let mut entries = entries().map_err(|error| raise(call.host, "fs::list", "list", &path, error))?;
@@ -301,7 +302,7 @@ fn list(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     Ok(entries.iter().map(|path| args::from_os(path.as_os_str())).collect::<Array>().into())
 }
 
-fn make_link(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn make_link(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let (target, path) = (path("fs::symlink", call, &given[0])?, path("fs::symlink", call, &given[1])?);
     symlink(&target, &path).map_err(|error| raise(call.host, "fs::symlink", "make", &path, error))?;
     Ok(Dynamic::UNIT)

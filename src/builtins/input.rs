@@ -7,32 +7,32 @@ use std::time::Instant;
 use rhai::{Array, Dynamic};
 
 use super::error::{Error, stopped};
-use super::{Host, Room, args};
+use super::{Host, Registry, args};
 use crate::host::HANG_UP;
 use crate::host::settings::Origin;
 use crate::host::streams::MOST_CAPTURED;
 use crate::sys::descriptor;
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    room.add("read_line", |call, _| {
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    registry.add("read_line", |call, _| {
         let line = if reads_nothing(call.host) { None } else { read_line(call.host)? };
         Ok(line.map_or(Dynamic::UNIT, |line| lossy(line).into()))
     });
-    room.add("read_all", |call, _| {
+    registry.add("read_all", |call, _| {
         let bytes = if reads_nothing(call.host) { Vec::new() } else { read_all(call.host)? };
         Ok(lossy(bytes).into())
     });
-    room.add("args", |call, _| {
+    registry.add("args", |call, _| {
         Ok(call.host.settings.args.iter().map(|arg| args::from_os(arg)).collect::<Array>().into())
     });
-    room.add("script_path", |call, _| {
+    registry.add("script_path", |call, _| {
         Ok(match &call.host.settings.origin {
             Origin::File(path) => args::from_os(path.as_os_str()),
             Origin::Argument | Origin::Stdin | Origin::Person => Dynamic::UNIT,
         })
     });
-    room.add("script_dir", |call, _| {
+    registry.add("script_dir", |call, _| {
         Ok(match &call.host.settings.origin {
             Origin::File(path) => path.parent().map_or(Dynamic::UNIT, |dir| args::from_os(dir.as_os_str())),
             Origin::Argument | Origin::Stdin | Origin::Person => Dynamic::UNIT,

@@ -7,7 +7,7 @@ use serde_json::{Number, Value};
 
 use super::error::Error;
 use super::record::Record;
-use super::{Call, Outcome, Room, args};
+use super::{Call, CallResult, Registry, args};
 
 /// So many arrays and objects are within each other at most, in a text as in a value: the parser takes no more.
 const MOST_LEVELS: usize = 127;
@@ -15,18 +15,18 @@ const MOST_LEVELS: usize = 127;
 /// A number that is longer than this is not shown in full.
 const SHOWN: usize = 40;
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    room.add("json::parse", |call, given| parse("json::parse", call, given));
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    registry.add("json::parse", |call, given| parse("json::parse", call, given));
     // Rhai's own, for a string, evaluates the text as code.
     for of_type in [TypeId::of::<ImmutableString>(), TypeId::of::<Dynamic>()] {
-        room.add_for("parse_json", &[of_type], |call, given| parse("parse_json", call, given));
+        registry.add_for("parse_json", &[of_type], |call, given| parse("parse_json", call, given));
     }
-    room.add("json::stringify", |call, given| Ok(write("json::stringify", call, given)?.to_string().into()));
-    room.add("json::pretty", |call, given| Ok(format!("{:#}", write("json::pretty", call, given)?).into()));
+    registry.add("json::stringify", |call, given| Ok(write("json::stringify", call, given)?.to_string().into()));
+    registry.add("json::pretty", |call, given| Ok(format!("{:#}", write("json::pretty", call, given)?).into()));
 }
 
-fn parse(verb: &'static str, call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn parse(verb: &'static str, call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let text = args::text(verb, call.engine(), &given[0])?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let (value, mistake) = match serde_json::from_str(text) {

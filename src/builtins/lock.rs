@@ -11,7 +11,7 @@ use super::callback::Entry;
 use super::error::{Error, stopped};
 use super::options::Reader;
 use super::record::{TAG, has_no};
-use super::{Call, Host, Outcome, Room, args};
+use super::{Call, CallResult, Host, Registry, args};
 use crate::host::exit_stack::EntryId;
 use crate::host::locks::Unlocked;
 use crate::sys::lock::{self, Locked};
@@ -32,14 +32,15 @@ impl PartialEq for Lock {
     }
 }
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    room.add("fs::lock", lock);
-    room.add("fs::holder", holder);
-    if !room.vocabulary.has("fs::lock") {
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    registry.add("fs::lock", lock);
+    registry.add("fs::holder", holder);
+    if !registry.vocabulary.has("fs::lock") {
         return;
     }
-    room.engine
+    registry
+        .engine
         .register_type_with_name::<Lock>("Lock")
         .register_get("path", |lock: &mut Lock| lock.path.clone())
         .register_get("held", |lock: &mut Lock| lock.held.borrow().is_some())
@@ -60,7 +61,7 @@ pub fn register(room: &mut Room<'_>) {
         .register_fn("to_debug", |lock: &mut Lock| format!("Lock({})", lock.path));
 }
 
-fn lock(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn lock(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let verb = "fs::lock";
     let path = args::path(verb, call.engine(), &given[0])?;
     let reader = Reader { verb, engine: call.engine() };
@@ -86,7 +87,7 @@ fn lock(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     Ok(Dynamic::from(Lock { host: call.host.clone(), held, path, entry }))
 }
 
-fn holder(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn holder(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let path = args::path("fs::holder", call.engine(), &given[0])?;
     match lock::holder(&path) {
         Ok(Some(pid)) => background::of_pid("fs::holder", call.host, pid),

@@ -6,30 +6,30 @@ use rhai::{Dynamic, ImmutableString};
 
 use super::error::{Error, stopped};
 use super::options::Reader;
-use super::{Call, Outcome, Room, args, output, spelling};
+use super::{Call, CallResult, Registry, args, output, spelling};
 use crate::host::log::Level;
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    line(room, "log::error", Level::Error);
-    line(room, "log::warn", Level::Warn);
-    line(room, "log::info", Level::Info);
-    line(room, "log::trace", Level::Trace);
-    room.add("log::level", level);
-    room.add("log::to", to);
-    room.add("log::mask", mask);
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    line(registry, "log::error", Level::Error);
+    line(registry, "log::warn", Level::Warn);
+    line(registry, "log::info", Level::Info);
+    line(registry, "log::trace", Level::Trace);
+    registry.add("log::level", level);
+    registry.add("log::to", to);
+    registry.add("log::mask", mask);
 }
 
 /// Registers what writes a line of a level.
-fn line(room: &mut Room<'_>, name: &'static str, level: Level) {
-    room.add(name, move |call, given| {
+fn line(registry: &mut Registry<'_>, name: &'static str, level: Level) {
+    registry.add(name, move |call, given| {
         let text = output::text_of(call, &given[0]);
         call.host.log(level, &text).map_err(output::raise)?;
         Ok(Dynamic::UNIT)
     });
 }
 
-fn level(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn level(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let level = given[0].read_lock::<ImmutableString>().and_then(|name| Level::parse(&name));
     let level = level.ok_or_else(|| {
         let names: Vec<String> = Level::ALL.iter().map(|level| format!("{:?}", level.name())).collect();
@@ -40,7 +40,7 @@ fn level(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     Ok(Dynamic::UNIT)
 }
 
-fn to(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn to(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let verb = "log::to";
     let path = args::path(verb, call.engine(), &given[0])?;
     let reader = Reader { verb, engine: call.engine() };
@@ -54,7 +54,7 @@ fn to(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     Ok(Dynamic::UNIT)
 }
 
-fn mask(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn mask(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let wrong = |given| Error::Argument { verb: "log::mask", expected: "a text that is not blank".into(), given };
     let text = args::bytes(&given[0]).ok_or_else(|| wrong(args::describe(call.engine(), &given[0])))?;
     if text.trim_ascii().is_empty() {

@@ -1,5 +1,5 @@
 //! Floor 2, what scripts can call. A builtin is a function on the host with typed arguments and a result,
-//! and a line that registers it here or in its room.
+//! and a line in its file that registers it.
 
 pub mod args;
 pub mod arrays;
@@ -57,7 +57,7 @@ use callback::Entry;
 use lexical::Lexical;
 use vocabulary::Vocabulary;
 
-use crate::host::outcome::Outcome as Ending;
+use crate::host::outcome::Outcome;
 use crate::sys::status::Status;
 
 /// Why a handler failed.
@@ -88,7 +88,7 @@ pub type Report = Box<dyn Fn(&Host, &HandlerFailure<'_>)>;
 
 /// Tells the user, and whoever reads the report, of a run that is over, and gives its status: a report that cannot be
 /// written counts. The floors above know how.
-pub type Conclude = Box<dyn Fn(&Host, &Ending, Status) -> Status>;
+pub type Conclude = Box<dyn Fn(&Host, &Outcome, Status) -> Status>;
 
 /// The sentence for an error, as the user is told it. The floors above know how.
 pub type Describe = Box<dyn Fn(&EvalAltResult) -> String>;
@@ -134,8 +134,8 @@ impl Host {
 
     /// Tells of a run that has ended so, and gives its status.
     #[must_use]
-    pub fn conclude(&self, ending: &Ending, status: Status) -> Status {
-        (self.told.conclude)(self, ending, status)
+    pub fn conclude(&self, outcome: &Outcome, status: Status) -> Status {
+        (self.told.conclude)(self, outcome, status)
     }
 
     /// What names mean.
@@ -146,7 +146,7 @@ impl Host {
 }
 
 /// The result of a builtin.
-pub type Outcome = Result<Dynamic, Box<EvalAltResult>>;
+pub type CallResult = Result<Dynamic, Box<EvalAltResult>>;
 
 /// Registers the builtins that are named.
 pub fn register(engine: &mut Engine, host: &Host, vocabulary: &Vocabulary) {
@@ -158,20 +158,20 @@ pub fn register(engine: &mut Engine, host: &Host, vocabulary: &Vocabulary) {
         unindexed::register(engine);
         record::register(engine);
     }
-    let mut room = Room { engine, host, vocabulary, modules: BTreeMap::new() };
-    for (register, names) in ROOMS {
+    let mut registry = Registry { engine, host, vocabulary, modules: BTreeMap::new() };
+    for (register, names) in FILES {
         if vocabulary.has_any(names) {
-            register(&mut room);
+            register(&mut registry);
         }
     }
-    room.close();
+    registry.close();
 }
 
-type Register = fn(&mut Room<'_>);
+type Register = fn(&mut Registry<'_>);
 
-/// The rooms, and what is in them; a module stands for all of it. A room that no text names is not even entered: its code
-/// would have to be loaded.
-const ROOMS: &[(Register, &[&str])] = &[
+/// What registers the builtins of a file, and their names; a module stands for all of it. A file of which no text names
+/// one is not even entered: its code would have to be loaded.
+const FILES: &[(Register, &[&str])] = &[
     // A handler is what `start` and `fs::lock` leave, too.
     (exit::register, &["atexit", "unregister", "handlers", "exit", "exit_now", "start", "fs"]),
     (scope::register, &["scope", "outcome"]),
@@ -222,7 +222,7 @@ impl Call<'_> {
 }
 
 /// Where builtins are registered.
-pub struct Room<'a> {
+pub struct Registry<'a> {
     /// The interpreter.
     pub engine: &'a mut Engine,
     /// The host that each gets.
@@ -232,10 +232,10 @@ pub struct Room<'a> {
     modules: BTreeMap<&'static str, Module>,
 }
 
-impl Room<'_> {
+impl Registry<'_> {
     /// Registers a builtin, if it is named, for each number of arguments that the table of names gives it. It takes any
     /// type and says itself what does not fit; after a stop it is not called.
-    pub fn add(&mut self, name: &'static str, body: impl Fn(&Call<'_>, &[Dynamic]) -> Outcome + Clone + 'static) {
+    pub fn add(&mut self, name: &'static str, body: impl Fn(&Call<'_>, &[Dynamic]) -> CallResult + Clone + 'static) {
         if !self.vocabulary.has(name) {
             return;
         }
@@ -266,7 +266,12 @@ impl Room<'_> {
     }
 
     /// Registers a builtin for arguments of these types, where Rhai has one of that name of its own.
-    pub fn add_for(&mut self, name: &str, types: &[TypeId], body: impl Fn(&Call<'_>, &[Dynamic]) -> Outcome + 'static) {
+    pub fn add_for(
+        &mut self,
+        name: &str,
+        types: &[TypeId],
+        body: impl Fn(&Call<'_>, &[Dynamic]) -> CallResult + 'static,
+    ) {
         if self.vocabulary.has(names::as_written(name)) {
             self.engine.register_raw_fn(name, types, native(self.host, body));
         }
@@ -291,8 +296,8 @@ fn at(mut error: Box<EvalAltResult>, position: Position) -> Box<EvalAltResult> {
 /// A builtin as the engine calls it.
 fn native(
     host: &Host,
-    body: impl Fn(&Call<'_>, &[Dynamic]) -> Outcome + 'static,
-) -> impl Fn(NativeCallContext<'_>, &mut [&mut Dynamic]) -> Outcome + 'static {
+    body: impl Fn(&Call<'_>, &[Dynamic]) -> CallResult + 'static,
+) -> impl Fn(NativeCallContext<'_>, &mut [&mut Dynamic]) -> CallResult + 'static {
     let host = host.clone();
     move |context, args| {
         if host.checkpoint() {
@@ -315,7 +320,7 @@ mod tests {
     fn every_builtin_is_in_a_room() {
         for known in names::GLOBAL {
             let word = known.parts().0.unwrap_or(known.name);
-            assert!(ROOMS.iter().any(|(_, names)| names.contains(&word)), "{}", known.name);
+            assert!(FILES.iter().any(|(_, names)| names.contains(&word)), "{}", known.name);
         }
     }
 }

@@ -6,22 +6,22 @@ use std::time::Duration;
 use rhai::{Dynamic, ImmutableString};
 
 use super::error::{Error, stopped};
-use super::{Call, Outcome, Room, args};
+use super::{Call, CallResult, Registry, args};
 
 /// So long `net::reachable` waits at most, for the name and the connection together.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    room.add("net::free_port", |_, _| {
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    registry.add("net::free_port", |_, _| {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
         let refused = |error| Error::System { verb: "net::free_port", action: "find a free port".into(), error };
         Ok(i64::from(port.map_err(refused)?.port()).into())
     });
-    room.add("net::reachable", reachable);
+    registry.add("net::reachable", reachable);
 }
 
-fn reachable(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn reachable(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let verb = "net::reachable";
     let wrong = |expected: &str, given| {
         let given = args::describe(call.engine(), given);

@@ -154,12 +154,11 @@ impl<'a> Reader<'a> {
                 value.as_bool().map_err(|_| self.wrong("required", "true or false", value))
             })?,
         };
-        let name_of_variable = |name: &&String| name.is_empty() || name.contains(['=', '\0']);
-        if let Some(name) = entry.env.as_ref().filter(name_of_variable) {
+        if let Some(name) = entry.env.as_ref().filter(|name| !args::is_variable(name.as_bytes())) {
             return Err(self.wrong("env", "the name of a variable", &name.clone().into()));
         }
-        let is_choice = |value: &&Value| !entry.choices.is_empty() && !entry.choices.contains(value);
-        if entry.fallback.iter().flatten().any(|value| is_choice(&value)) {
+        let is_choice = |value: &Value| entry.choices.is_empty() || entry.choices.contains(value);
+        if !entry.fallback.iter().flatten().all(is_choice) {
             return Err(Fault::Contradiction { key: "fallback", why: "it is none of the `choices`" });
         }
         if entry.is_required && entry.fallback.is_some() {

@@ -104,7 +104,7 @@ impl Reader<'_> {
     /// An option does not go with the rest.
     #[must_use]
     pub fn contradicted(&self, key: &str, why: &str) -> Error {
-        Error::Words(self.verb, format!("`{key}`: {why}"))
+        Error::Misuse(self.verb, format!("`{key}`: {why}"))
     }
 
     /// There is no such option.

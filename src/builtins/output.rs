@@ -7,20 +7,20 @@ use rhai::{
 };
 
 use super::error::{Error, stopped};
-use super::{Call, Host, Outcome, Room, names};
+use super::{Call, CallResult, Host, Registry, names};
 use crate::host::WriteError;
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
     // What Rhai's `print` and `debug` give goes to hooks that cannot fail. Ours write, and there are no hooks.
-    for kind in printable(room.vocabulary.is_plain()) {
-        if room.vocabulary.has("print") {
+    for kind in printable(registry.vocabulary.is_plain()) {
+        if registry.vocabulary.has("print") {
             for name in ["print".into(), names::of_pointer("print")] {
-                room.engine.register_raw_fn(&*name, &kind, native_print(room.host));
+                registry.engine.register_raw_fn(&*name, &kind, native_print(registry.host));
             }
         }
         for name in ["debug".into(), names::of_pointer("debug")] {
-            room.add_for(&name, &kind, |call, given| {
+            registry.add_for(&name, &kind, |call, given| {
                 let text = given.first().map(|value| text(call, FUNC_TO_DEBUG, value)).unwrap_or_default();
                 let source = call.context.call_source().unwrap_or("script");
                 let place = call.context.call_position();
@@ -29,7 +29,7 @@ pub fn register(room: &mut Room<'_>) {
             });
         }
     }
-    room.add("eprint", |call, given| {
+    registry.add("eprint", |call, given| {
         let text = given.first().map(|value| text(call, FUNC_TO_STRING, value)).unwrap_or_default();
         call.host.eprint(&format!("{text}\n")).map_err(raise)?;
         Ok(Dynamic::UNIT)
@@ -37,7 +37,7 @@ pub fn register(room: &mut Room<'_>) {
 }
 
 /// `print`, without what other builtins cost: it is called more often than all of them.
-fn native_print(host: &Host) -> impl Fn(NativeCallContext<'_>, &mut [&mut Dynamic]) -> Outcome + 'static {
+fn native_print(host: &Host) -> impl Fn(NativeCallContext<'_>, &mut [&mut Dynamic]) -> CallResult + 'static {
     let host = host.clone();
     move |context, args| {
         if host.checkpoint() {

@@ -7,37 +7,37 @@ use std::path::{Component, Path, PathBuf};
 use rhai::Dynamic;
 
 use super::error::Error;
-use super::{Call, Outcome, Room, args};
+use super::{Call, CallResult, Registry, args};
 use crate::sys::account::Key;
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    room.add("path::join", |call, given| {
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    registry.add("path::join", |call, given| {
         let paths = given.iter().map(|part| args::path("path::join", call.engine(), part));
         let joined = paths.collect::<Result<PathBuf, Error>>()?;
         Ok(args::from_os(joined.as_os_str()))
     });
-    part(room, "path::name", |path| last(path).to_owned());
-    part(room, "path::stem", |path| split(path).0.to_owned());
-    part(room, "path::extension", |path| split(path).1.unwrap_or_default().to_owned());
-    part(room, "path::parent", |path| parent(path).into_os_string());
-    room.add("path::with_extension", |call, given| {
+    part(registry, "path::name", |path| last(path).to_owned());
+    part(registry, "path::stem", |path| split(path).0.to_owned());
+    part(registry, "path::extension", |path| split(path).1.unwrap_or_default().to_owned());
+    part(registry, "path::parent", |path| parent(path).into_os_string());
+    registry.add("path::with_extension", |call, given| {
         let path = args::path("path::with_extension", call.engine(), &given[0])?;
         let extension = args::text("path::with_extension", call.engine(), &given[1])?;
         Ok(args::from_os(with_extension(&path, &extension)?.as_os_str()))
     });
-    room.add("path::absolute", |call, given| {
+    registry.add("path::absolute", |call, given| {
         let path = args::path("path::absolute", call.engine(), &given[0])?;
         let absolute = call.host.directory().join(path);
         // Leaves `..` alone: what it means is for the links on the way to say.
         Ok(args::from_os(absolute.components().collect::<PathBuf>().as_os_str()))
     });
-    room.add("path::expand", expand);
+    registry.add("path::expand", expand);
 }
 
 /// Registers what gives a part of a path.
-fn part(room: &mut Room<'_>, name: &'static str, of: fn(&Path) -> OsString) {
-    room.add(name, move |call, given| Ok(args::from_os(&of(&args::path(name, call.engine(), &given[0])?))));
+fn part(registry: &mut Registry<'_>, name: &'static str, of: fn(&Path) -> OsString) {
+    registry.add(name, move |call, given| Ok(args::from_os(&of(&args::path(name, call.engine(), &given[0])?))));
 }
 
 /// The last component as it is written; nothing of the root.
@@ -92,7 +92,7 @@ fn with_extension(path: &Path, extension: &str) -> Result<PathBuf, Error> {
 }
 
 /// A path whose `~` or `~name` at the beginning is a home directory.
-fn expand(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn expand(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let verb = "path::expand";
     let path = args::path(verb, call.engine(), &given[0])?;
     let mut components = path.components();
@@ -105,7 +105,7 @@ fn expand(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
     };
     let Some(home) = home else {
         let who = if name.is_empty() { "this user".into() } else { format!("`{}`", String::from_utf8_lossy(name)) };
-        return Err(Error::Words(verb, format!("the home directory of {who} is not known")).into());
+        return Err(Error::Misuse(verb, format!("the home directory of {who} is not known")).into());
     };
     let mut expanded = home;
     expanded.extend(components);

@@ -3,15 +3,15 @@
 use rhai::Dynamic;
 
 use super::error::{Error, stopped};
-use super::{Call, Outcome, Room, args};
+use super::{Call, CallResult, Registry, args};
 use crate::sys::process::{own_pid, send};
 use crate::sys::signal::Signal;
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    room.add("pid", |_, _| Ok(Dynamic::from(i64::from(std::process::id()))));
-    room.add("kill", kill);
-    room.add("cd", |call, given| {
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    registry.add("pid", |_, _| Ok(Dynamic::from(i64::from(std::process::id()))));
+    registry.add("kill", kill);
+    registry.add("cd", |call, given| {
         let path = args::path("cd", call.engine(), &given[0])?;
         call.host.change_directory(&path).map_err(|error| Error::System {
             verb: "cd",
@@ -20,14 +20,14 @@ pub fn register(room: &mut Room<'_>) {
         })?;
         Ok(Dynamic::UNIT)
     });
-    room.add("cwd", |call, _| {
+    registry.add("cwd", |call, _| {
         // Another process may have renamed it.
         call.host.distrust_directory();
         Ok(args::from_os(call.host.directory().as_os_str()))
     });
 }
 
-fn kill(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn kill(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let what = "a process id (a negative one is a group)";
     let pid = args::int("kill", what, call.engine(), &given[0])?;
     // 0 and -1 are everybody: the own group, and all that one may signal.
@@ -58,7 +58,7 @@ fn kill(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
 }
 
 /// A script that signals its own process stops at once.
-fn kill_oneself(call: &Call<'_>, signal: Signal) -> Outcome {
+fn kill_oneself(call: &Call<'_>, signal: Signal) -> CallResult {
     let refused = |error| Error::System { verb: "kill", action: "signal the script itself".into(), error };
     call.host.raise(signal).map_err(refused)?;
     if call.host.checkpoint() { Err(stopped()) } else { Ok(Dynamic::UNIT) }

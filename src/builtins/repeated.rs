@@ -11,7 +11,7 @@ use rhai::grain::{SharedProgram, Vm};
 use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, GlobalRuntimeState, NativeCallContext, Position};
 
 use super::lexical::Lexical;
-use super::{Outcome, names, standard};
+use super::{CallResult, names, standard};
 
 /// The functions that were compiled for the VM, by their names.
 #[derive(Default)]
@@ -92,7 +92,7 @@ impl<'e> Caller<'e> {
         pointer: &Rc<FnPtr>,
         args: &[Dynamic],
         at: Position,
-    ) -> Option<Outcome> {
+    ) -> Option<CallResult> {
         let name = pointer.fn_name();
         let program = self.find(lexical, surroundings, pointer, args.len())?;
         // Taken, so that a panic leaves none behind.
@@ -173,7 +173,7 @@ impl<'a> Repeated<'a> {
     /// # Errors
     ///
     /// What it raises.
-    pub fn call<const N: usize>(&mut self, args: [Dynamic; N]) -> Outcome {
+    pub fn call<const N: usize>(&mut self, args: [Dynamic; N]) -> CallResult {
         let position = self.context.call_position();
         match &mut self.vm {
             Some((vm, program)) if self.takes == Some(N) => {
@@ -191,7 +191,7 @@ impl<'a> Repeated<'a> {
     /// # Errors
     ///
     /// What it raises.
-    pub fn element(&mut self, item: &mut Dynamic, index: usize) -> Outcome {
+    pub fn element(&mut self, item: &mut Dynamic, index: usize) -> CallResult {
         let result = match self.takes {
             Some(0) => self.function.call_raw(self.context, Some(item), []),
             Some(1) => self.call([item.clone()]),
@@ -215,7 +215,7 @@ impl<'a> Repeated<'a> {
     /// # Errors
     ///
     /// What it raises.
-    pub fn visit(&mut self, item: &mut Dynamic, index: usize) -> Outcome {
+    pub fn visit(&mut self, item: &mut Dynamic, index: usize) -> CallResult {
         let result = match self.takes {
             Some(0) => self.function.call_raw(self.context, Some(item), []),
             Some(1) => self.function.call_raw(self.context, Some(item), [of_index(index)]),
@@ -238,7 +238,7 @@ impl<'a> Repeated<'a> {
     /// # Errors
     ///
     /// What it raises.
-    pub fn fold(&mut self, result: Dynamic, item: &mut Dynamic, index: usize) -> Outcome {
+    pub fn fold(&mut self, result: Dynamic, item: &mut Dynamic, index: usize) -> CallResult {
         let result = match self.takes {
             Some(1) => self.function.call_raw(self.context, Some(item), [result]),
             Some(2) => self.call([result, item.clone()]),

@@ -8,7 +8,7 @@ use super::callback::{self, call_now};
 use super::error::{Error, SCRIPT, stopped};
 use super::options::Reader;
 use super::record::Record;
-use super::{Call, Outcome, Room, args, output};
+use super::{Call, CallResult, Registry, args, output};
 
 /// So often `retry` calls what it is given, unless it is told otherwise.
 const TIMES: u64 = 3;
@@ -19,10 +19,10 @@ const EVERY: Duration = Duration::from_millis(200);
 const NO_TIMES: &str = "a whole number, at least 1";
 const NO_BACKOFF: &str = "a number, at least 1";
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    room.add("retry", retry);
-    room.add("wait_until", wait_until);
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    registry.add("retry", retry);
+    registry.add("wait_until", wait_until);
 }
 
 /// How `retry` goes about it.
@@ -66,7 +66,7 @@ fn backoff(value: &Dynamic) -> Option<f64> {
     (factor.is_finite() && factor >= 1.0).then_some(factor)
 }
 
-fn retry(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn retry(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let reader = Reader { verb: "retry", engine: call.engine() };
     let Attempts { times, mut delay, backoff } = Attempts::parse(&reader, &given[0])?;
     let function = args::function("retry", call.engine(), &given[1])?;
@@ -148,7 +148,7 @@ impl Wait {
     }
 }
 
-fn wait_until(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn wait_until(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let reader = Reader { verb: "wait_until", engine: call.engine() };
     let Wait { timeout, every, what } = Wait::parse(&reader, &given[0])?;
     let function = args::function("wait_until", call.engine(), &given[1])?;

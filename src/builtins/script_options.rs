@@ -15,7 +15,7 @@ use super::option_entry::{self, Entry, HELP};
 use super::option_form::{Form, Kind, Value};
 use super::record::Record;
 use super::spelling::harmless;
-use super::{Call, Host, Outcome, Room, args, names, output};
+use super::{Call, CallResult, Host, Registry, args, names, output};
 use crate::host::settings::Origin;
 use crate::host::stop::Stop;
 use crate::sys::descriptor::Which;
@@ -31,12 +31,12 @@ const AROUND: usize = 8;
 /// `-.5` nor `-1e-3`. No word of a command line can begin so.
 const MARK: &str = "\0";
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    room.add("options", options);
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    registry.add("options", options);
 }
 
-fn options(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn options(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let host = call.host;
     let about = args::text("options", call.engine(), &given[0])?;
     let entries = option_entry::parse(call.engine(), &given[1])?;
@@ -73,7 +73,7 @@ fn page(command: Command) -> StyledStr {
     command.next_line_help(is_past).render_help()
 }
 
-fn exit(host: &Host, code: u8) -> Outcome {
+fn exit(host: &Host, code: u8) -> CallResult {
     host.stop(Stop::Exit(code));
     Err(stopped())
 }

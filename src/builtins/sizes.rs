@@ -11,7 +11,7 @@ pub const LIMIT: usize = 1 << 31;
 
 type Checked<T> = Result<T, Box<EvalAltResult>>;
 
-/// Registers the room.
+/// Registers the builtins of this file.
 pub fn register(engine: &mut Engine) {
     engine.register_fn("blob", |length: INT| -> Checked<Blob> { Ok(vec![0; checked(BLOB, length)?]) });
     engine.register_fn("blob", |length: INT, value: INT| -> Checked<Blob> {
@@ -58,7 +58,7 @@ fn pad(text: &mut ImmutableString, length: INT, with: &str) -> Checked<()> {
         return Ok(());
     }
     if with.is_empty() {
-        return Err(Error::Words("pad", "there is nothing to pad with".into()).into());
+        return Err(Error::Misuse("pad", "there is nothing to pad with".into()).into());
     }
     let padding: String = with.chars().cycle().take(missing).collect();
     if text.len() + padding.len() > LIMIT {

@@ -7,12 +7,12 @@ use rhai::{Dynamic, Engine};
 use super::callback::Callee;
 use super::error::{Error, stopped};
 use super::options::{self, Reader};
-use super::{Call, Outcome, Room, args, unwind};
+use super::{Call, CallResult, Registry, args, unwind};
 use crate::host::stages::StageEnd;
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    room.add("stage", stage);
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    registry.add("stage", stage);
 }
 
 /// What a script has said of a stage.
@@ -32,7 +32,7 @@ impl Options {
             return Err(no_stage(engine, "a name or a map with `name` and `timeout`", given));
         }
         let map = reader.map(given, &["name", "timeout"])?;
-        let name = map.get("name").ok_or_else(|| Error::Words(reader.verb, "its map has no `name`".into()))?;
+        let name = map.get("name").ok_or_else(|| Error::Misuse(reader.verb, "its map has no `name`".into()))?;
         let name = reader.line("name", name)?;
         let timeout = map.get("timeout").map(|timeout| reader.seconds("timeout", timeout)).transpose()?;
         Ok(Self { name, timeout })
@@ -43,7 +43,7 @@ fn no_stage(engine: &Engine, expected: &str, given: &Dynamic) -> Error {
     Error::Argument { verb: "stage", expected: expected.into(), given: args::describe(engine, given) }
 }
 
-fn stage(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn stage(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let [what, function, arguments @ ..] = given else { unreachable!("stage has two arguments in the table") };
     let Options { name, timeout } = Options::parse(call.engine(), what)?;
     let function = args::function("stage", call.engine(), function)?;

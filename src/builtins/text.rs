@@ -5,15 +5,15 @@ use std::any::TypeId;
 use rhai::{Array, Dynamic, ImmutableString};
 
 use super::error::Error;
-use super::{Room, args, output, sizes};
+use super::{Registry, args, output, sizes};
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    if room.vocabulary.has("lines") {
-        room.engine.register_fn("lines", |text: &str| -> Array { text.lines().map(|line| line.into()).collect() });
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    if registry.vocabulary.has("lines") {
+        registry.engine.register_fn("lines", |text: &str| -> Array { text.lines().map(|line| line.into()).collect() });
     }
-    if room.vocabulary.has("trimmed") {
-        room.engine.register_fn("trimmed", |text: ImmutableString| -> ImmutableString {
+    if registry.vocabulary.has("trimmed") {
+        registry.engine.register_fn("trimmed", |text: ImmutableString| -> ImmutableString {
             let trimmed = text.trim();
             // Most need no copy.
             if trimmed.len() == text.len() { text } else { trimmed.into() }
@@ -22,11 +22,11 @@ pub fn register(room: &mut Room<'_>) {
     let (text, array, any) = (TypeId::of::<ImmutableString>(), TypeId::of::<Array>(), TypeId::of::<Dynamic>());
     // As it is spelt in other languages.
     for types in [vec![array], vec![text, array]] {
-        room.add_for("join", &types, |_, _| {
-            Err(Error::Words("join", "it is spelt `array.join(separator)`".into()).into())
+        registry.add_for("join", &types, |_, _| {
+            Err(Error::Misuse("join", "it is spelt `array.join(separator)`".into()).into())
         });
     }
-    room.add_for("join", &[array, any], |call, given| {
+    registry.add_for("join", &[array, any], |call, given| {
         let separator = match given[1].as_char() {
             Ok(letter) => letter.to_string().into(),
             Err(_) => args::text("join", call.engine(), &given[1])?,

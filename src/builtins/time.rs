@@ -11,28 +11,28 @@ use jiff::{SignedDuration, Timestamp, ZonedDateTime};
 use rhai::Dynamic;
 
 use super::error::{Error, stopped};
-use super::{Call, Outcome, Room, args};
+use super::{Call, CallResult, Registry, args};
 
 /// The time zone of the machine, in a form that names none. Source: localtime(5).
 const LOCALTIME: &str = "/etc/localtime";
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    room.add("sleep", sleep);
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    registry.add("sleep", sleep);
     // Rhai's own, for these types, cannot be interrupted.
-    room.add_for("sleep", &[TypeId::of::<i64>()], sleep);
-    room.add_for("sleep", &[TypeId::of::<f64>()], sleep);
-    room.add("time::now", |_, _| Ok(now().into()));
-    room.add("time::since", |call, given| {
+    registry.add_for("sleep", &[TypeId::of::<i64>()], sleep);
+    registry.add_for("sleep", &[TypeId::of::<f64>()], sleep);
+    registry.add("time::now", |_, _| Ok(now().into()));
+    registry.add("time::since", |call, given| {
         let seconds = given[0].as_int().map(|int| int as f64).or_else(|_| given[0].as_float());
         let seconds = seconds.ok().filter(|seconds| seconds.is_finite());
         let seconds = seconds.ok_or_else(|| no_time("time::since", call, &given[0]))?;
         Ok((now() - seconds).into())
     });
-    room.add("time::format", format);
+    registry.add("time::format", format);
 }
 
-fn sleep(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn sleep(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let time = args::seconds("sleep", call.engine(), &given[0])?;
     super::output::flush(call.host)?;
     // A time that the clock cannot hold is for ever.
@@ -57,7 +57,7 @@ fn no_time(verb: &'static str, call: &Call<'_>, given: &Dynamic) -> Error {
     Error::Argument { verb, expected, given: args::describe(call.engine(), given) }
 }
 
-fn format(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
+fn format(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let verb = "time::format";
     let time = match (given[0].as_int(), given[0].as_float()) {
         (Ok(seconds), _) => Timestamp::from_second(seconds).ok(),
@@ -65,7 +65,7 @@ fn format(call: &Call<'_>, given: &[Dynamic]) -> Outcome {
         _ => return Err(no_time(verb, call, &given[0]).into()),
     };
     let format = args::text(verb, call.engine(), &given[1])?;
-    let wrong = |why| Error::Words(verb, why);
+    let wrong = |why| Error::Misuse(verb, why);
     let time = time.ok_or_else(|| wrong(format!("the time {} is not in -377705023201 to 253402207200", given[0])))?;
     let name = call.host.environment.get(OsStr::new("TZ"));
     let zone = zone(name.as_deref()).ok_or_else(|| {

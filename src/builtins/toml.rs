@@ -5,11 +5,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::Error;
-use super::{Room, args};
+use super::{Registry, args};
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    room.add("toml::parse", |call, given| {
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    registry.add("toml::parse", |call, given| {
         let verb = "toml::parse";
         let text = args::text(verb, call.engine(), &given[0])?;
         let wrong = |at, why| Error::text(verb, "toml", &text, at, why);

@@ -3,12 +3,12 @@
 use rhai::{Array, Dynamic};
 
 use super::error::Error;
-use super::{Call, Host, Outcome, Room, args};
+use super::{Call, CallResult, Host, Registry, args};
 use crate::sys::signal::Signal;
 
-/// Registers the room.
-pub fn register(room: &mut Room<'_>) {
-    room.add("trap", |call, given| {
+/// Registers the builtins of this file.
+pub fn register(registry: &mut Registry<'_>) {
+    registry.add("trap", |call, given| {
         let signals = match given.first() {
             Some(value) => args::trappable("trap", call.engine(), value)?,
             None => Signal::DEFAULT_TRAPS.to_vec(),
@@ -16,12 +16,12 @@ pub fn register(room: &mut Room<'_>) {
         call.host.trap(&signals).map_err(|error| refused("trap", error))?;
         Ok(names(call.host))
     });
-    room.add("untrap", |call: &Call<'_>, given: &[Dynamic]| -> Outcome {
+    registry.add("untrap", |call: &Call<'_>, given: &[Dynamic]| -> CallResult {
         let signals = given.first().map(|value| args::trappable("untrap", call.engine(), value)).transpose()?;
         call.host.untrap(signals.as_deref()).map_err(|error| refused("untrap", error))?;
         Ok(names(call.host))
     });
-    room.add("trapped", |call, _| Ok(names(call.host)));
+    registry.add("trapped", |call, _| Ok(names(call.host)));
 }
 
 fn refused(verb: &'static str, error: std::io::Error) -> Error {

@@ -8,30 +8,30 @@ use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
 
 use super::callback::Entry;
 use super::repeated::Caller;
-use super::{HandlerFailure, Host, Outcome, Why};
+use super::{CallResult, HandlerFailure, Host, Why};
 use crate::host::exit_stack::EntryId;
 use crate::host::frames::HandlerInfo;
-use crate::host::outcome::{Blemish, Outcome as Ending};
+use crate::host::outcome::{Blemish, Outcome};
 use crate::host::stages::HandlerEnd;
 use crate::host::stop::{Phase, Stop};
 use crate::sys::memory;
 
 /// Calls what is pending and not older than `mark`, newest first; what is registered meanwhile comes next.
 /// Each handler has all the depth of calls that there is: the stack has a guard of its own.
-pub fn run_down_to(host: &Host, engine: &Engine, mark: EntryId, ending: &Ending) {
-    let ending = Rc::new(ending.clone());
+pub fn run_down_to(host: &Host, engine: &Engine, mark: EntryId, outcome: &Outcome) {
+    let outcome = Rc::new(outcome.clone());
     let mut caller = Caller::new(engine);
     host.distrust_directory();
     while let Some((_, entry)) = host.stack(|stack| stack.pop(mark)) {
         host.let_go_of_reserve();
-        run_entry(host, &mut caller, entry, &ending);
+        run_entry(host, &mut caller, entry, &outcome);
     }
     host.keep_reserve();
 }
 
 /// Calls one entry as the clean-up does: what it raises is reported, and the rest goes on.
-fn run_entry(host: &Host, caller: &mut Caller<'_>, entry: Entry, ending: &Rc<Ending>) {
-    let (result, stop) = call(host, caller, &entry, Some(Rc::clone(ending)));
+fn run_entry(host: &Host, caller: &mut Caller<'_>, entry: Entry, outcome: &Rc<Outcome>) {
+    let (result, stop) = call(host, caller, &entry, Some(Rc::clone(outcome)));
     if !settle(host, &entry, stop) {
         settle_result(host, &entry, &result);
     }
@@ -68,7 +68,7 @@ fn settle(host: &Host, entry: &Entry, stop: Option<Stop>) -> bool {
 }
 
 /// Accounts for what a handler gave that nothing has stopped.
-fn settle_result(host: &Host, entry: &Entry, result: &Outcome) {
+fn settle_result(host: &Host, entry: &Entry, result: &CallResult) {
     let end = match result {
         Ok(_) => HandlerEnd::Ok,
         Err(error) => {
@@ -96,7 +96,7 @@ fn tell(host: &Host, entry: &Entry, why: Why<'_>) {
 /// # Errors
 ///
 /// What the handler raises.
-pub fn run_one(host: &Host, context: &NativeCallContext<'_>, id: EntryId) -> Outcome {
+pub fn run_one(host: &Host, context: &NativeCallContext<'_>, id: EntryId) -> CallResult {
     if host.checkpoint() {
         return Err(super::error::stopped());
     }
@@ -125,7 +125,12 @@ fn called_at(error: Box<EvalAltResult>, place: Position) -> Box<EvalAltResult> {
     }
 }
 
-fn call(host: &Host, caller: &mut Caller<'_>, entry: &Entry, outcome: Option<Rc<Ending>>) -> (Outcome, Option<Stop>) {
+fn call(
+    host: &Host,
+    caller: &mut Caller<'_>,
+    entry: &Entry,
+    outcome: Option<Rc<Outcome>>,
+) -> (CallResult, Option<Stop>) {
     host.enter(HandlerInfo { named: entry.named(), timeout: entry.timeout(), stage: entry.stage().cloned(), outcome });
     let result = entry.call(host, caller);
     // What it printed is its own: flushed before the next one runs.

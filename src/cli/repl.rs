@@ -183,7 +183,7 @@ impl Repl<'_, '_> {
     /// line only from within one.
     fn go_to_margin(&self) {
         let screen = stdout();
-        if !self.host.has_left_terminal() || !screen.is_terminal() || !stderr().is_terminal() {
+        if !self.host.take_left_terminal() || !screen.is_terminal() || !stderr().is_terminal() {
             return;
         }
         let width = terminal::width(screen.as_fd()).unwrap_or(80);

@@ -260,7 +260,7 @@ impl<H> State<H> {
             }
             if let Some(ended) = child.try_wait() {
                 self.look_at_heirs(process);
-                return self.has_ended(process, ended);
+                return self.note_end(process, ended);
             }
             let now = Instant::now();
             let (fate, is_kill) = if process.deadline.get().is_some_and(|deadline| now >= deadline) {
@@ -278,7 +278,7 @@ impl<H> State<H> {
             match self.step(ending, &mut child, &process.kin) {
                 Step::Done(ended) => {
                     process.has_heirs.set(false);
-                    self.has_ended(process, ended);
+                    self.note_end(process, ended);
                 }
                 Step::Wait(until) => {
                     process.next.set(until);
@@ -306,7 +306,7 @@ impl<H> State<H> {
         ending
     }
 
-    fn has_ended(&self, process: &Background, ended: Ended) {
+    fn note_end(&self, process: &Background, ended: Ended) {
         if process.is_running() {
             process.ended.set(Some((ended, Instant::now())));
         }

@@ -92,7 +92,7 @@ fn identity_of(path: &Path) -> Option<Identity> {
 impl<H> State<H> {
     /// The script has given a directory another name, which may be on another file system: then the working directory in it
     /// is another one, too.
-    pub fn has_renamed(&self, from: &Path, to: &Path) {
+    pub fn follow_rename(&self, from: &Path, to: &Path) {
         let is_moved = self.places.borrow().here.path().starts_with(from);
         self.places.borrow().rename(from, to);
         if is_moved && !self.look_at_directory() {

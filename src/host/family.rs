@@ -198,7 +198,7 @@ impl<H> State<H> {
     }
 
     /// A command has started: whatever had its number before is gone.
-    pub(super) fn has_started(&self, pid: i32) {
+    pub(super) fn note_start(&self, pid: i32) {
         let mut running = self.running.borrow_mut();
         running.is_childless = false;
         running.groups_let_go.remove(&pid);

@@ -55,7 +55,7 @@ impl<H> State<H> {
     }
 
     /// Whether a command has written to the terminal since this was last asked: the cursor may be anywhere in its line.
-    pub fn has_left_terminal(&self) -> bool {
+    pub fn take_left_terminal(&self) -> bool {
         self.output.take_left()
     }
 

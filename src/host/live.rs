@@ -165,7 +165,7 @@ impl Line {
     /// # Returns
     ///
     /// Whether the line can be written again, and could not before.
-    pub(super) fn has_written(&mut self, bytes: &[u8]) -> bool {
+    pub(super) fn note_written(&mut self, bytes: &[u8]) -> bool {
         let could_be = self.may_be_drawn();
         if let Some(last) = bytes.last() {
             self.cursor = if *last == b'\n' { Cursor::AtStart } else { Cursor::Within };
@@ -255,8 +255,8 @@ mod tests {
         line.make_way(&mut buffer);
         assert_eq!(buffer, b"text\n");
         line.stages.push(("build".into(), Instant::now()));
-        assert!(!line.has_written(b"tex") && !line.may_be_drawn());
-        assert!(line.has_written(b"t\n") && line.may_be_drawn());
+        assert!(!line.note_written(b"tex") && !line.may_be_drawn());
+        assert!(line.note_written(b"t\n") && line.may_be_drawn());
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl<H> State<H> {
         let (question, mut answer) = Question::ask(database, key)?;
         // Not to be taken for what a command has left behind.
         let pid = question.pid();
-        self.has_started(pid);
+        self.note_start(pid);
         let read = move || {
             let mut bytes = Vec::new();
             answer.read_to_end(&mut bytes).map(|_| bytes)

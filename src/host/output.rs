@@ -396,7 +396,7 @@ fn drain(which: Which, state: &mut State, live: Option<&Live>) -> Result<bool, F
             }
         }
     }
-    if line.is_some_and(|mut line| line.has_written(&state.buffer[..written])) {
+    if line.is_some_and(|mut line| line.note_written(&state.buffer[..written])) {
         live.iter().for_each(|live| live.nudge());
     }
     if written > 0 {

@@ -160,7 +160,7 @@ impl<H> State<H> {
             handled: self.interrupts().handled(),
         })
         .inspect_err(|error| self.log_refusal(plan, error))?;
-        self.has_started(child.pid());
+        self.note_start(child.pid());
         Ok(child)
     }
 

@@ -250,7 +250,7 @@ impl Interrupts {
             Ok(had_news) => had_news,
             // A handler has run.
             Err(Errno::EINTR) => {
-                self.inbox.has_woken();
+                self.inbox.drain();
                 return Ok(Events { ready: vec![false; fds.len()], woken: true, of_children: true });
             }
             Err(error) => return Err(error.into()),
@@ -259,7 +259,7 @@ impl Interrupts {
         let of_children = ready.get(fds.len() + 1).copied();
         let is_woken = ready[fds.len()];
         if is_woken {
-            self.inbox.has_woken();
+            self.inbox.drain();
         }
         let woken = had_news || is_woken;
         ready.truncate(fds.len());

@@ -117,7 +117,7 @@ impl Inbox {
     }
 
     /// Has the thread not woken again for what it was woken for. What is left ends the next wait for no reason, and no more.
-    pub fn has_woken(&self) {
+    pub fn drain(&self) {
         let mut numbers = [ONE; 8];
         // SAFETY: it writes no more than there is room for, and does not block.
         unsafe { libc::read(self.wake.as_raw_fd(), numbers.as_mut_ptr().cast(), size_of_val(&numbers)) };
@@ -235,7 +235,7 @@ mod tests {
         });
         assert!(inbox.has_news());
         assert_eq!(inbox.take(), Taken { of_kernel: 0, of_processes: 0 });
-        inbox.has_woken();
+        inbox.drain();
         assert!(!is_woken(&inbox, 0));
     }
 
@@ -257,7 +257,7 @@ mod tests {
             });
             while seen.load(SeqCst) != TURNS {
                 inbox.wait(|has_news| has_news || is_woken(&inbox, -1));
-                inbox.has_woken();
+                inbox.drain();
                 inbox.take();
                 seen.store(told.load(SeqCst), SeqCst);
             }
