@@ -5,12 +5,12 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext};
 
 use super::callback::Entry;
 use super::command::{self, Command, START};
 use super::error::{Error, FailedCommand, stopped};
-use super::options::Options;
+use super::options::{Options, Reader};
 use super::record::{TAG, has_no};
 use super::{Call, CallResult, Host, Registry, args};
 use crate::host::background::Background;
@@ -210,16 +210,9 @@ fn given_up(host: &Host, processes: &[Process]) -> Box<EvalAltResult> {
 
 /// The limit that `wait_all` was given.
 fn limit(engine: &Engine, value: &Dynamic) -> Result<Option<Duration>, Error> {
-    let verb = "wait_all";
-    let Some(map) = value.read_lock::<Map>() else {
-        let expected = "a map of options after the processes".into();
-        return Err(Error::Argument { verb, expected, given: args::describe(engine, value) });
-    };
-    let known = &["timeout"];
-    if let Some(key) = map.keys().find(|key| !known.contains(&key.as_str())) {
-        return Err(Error::UnknownOption { verb, of: None, key: key.to_string(), known });
-    }
-    map.get(known[0]).map(|limit| args::seconds(verb, engine, limit)).transpose()
+    let reader = Reader { verb: "wait_all", engine };
+    let map = reader.map(value, &["timeout"])?;
+    map.get("timeout").map(|limit| reader.seconds("timeout", limit)).transpose()
 }
 
 fn wait_all(call: &Call<'_>, given: &[Dynamic]) -> CallResult {

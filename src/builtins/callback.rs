@@ -414,10 +414,7 @@ fn home_of(
     let known = context.iter_namespaces().chain(home.iter().flat_map(|home| home.lib.iter().map(|module| &**module)));
     let mut takes: Vec<usize> = known.flat_map(|module| counts(module, name)).collect();
     if takes.is_empty() {
-        let name = names::as_written(name);
-        takes.extend(names::find(name).into_iter().flat_map(|known| known.least..=known.most));
-        takes.extend(names::members(name));
-        takes.extend(super::standard::counts(name).into_iter().flatten());
+        takes.extend(names::counts(names::as_written(name)));
         if takes.contains(&count) {
             return Ok(None);
         }

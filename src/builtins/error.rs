@@ -12,7 +12,7 @@ use super::record::Record;
 use super::spelling::{harmless, visible};
 use crate::host::asking::Unanswered;
 use crate::host::plan::{Fate, how};
-use crate::host::{reason, seconds};
+use crate::host::{reason, seconds, shortened};
 use crate::sys::process::Ended;
 use crate::sys::program::Unstartable;
 use crate::sys::signal::SignalError;
@@ -235,12 +235,7 @@ impl FailedCommand {
 
 /// A line as a report shows it: short, and nothing in it moves the cursor.
 fn shown(line: &str) -> String {
-    let plain = visible(line);
-    let mut shown: String = plain.chars().take(LINE_LENGTH).collect();
-    if shown.len() < plain.len() {
-        shown.push('…');
-    }
-    shown
+    shortened(&visible(line), LINE_LENGTH)
 }
 
 impl fmt::Display for FailedCommand {
@@ -278,11 +273,7 @@ fn plain(path: &Path) -> String {
 
 /// A command as a sentence has it: the whole is in the error's `command`.
 fn short(command: &str) -> String {
-    let mut short: String = command.chars().take(LINE_LENGTH).collect();
-    if short.len() < command.len() {
-        short.push('…');
-    }
-    short
+    shortened(command, LINE_LENGTH)
 }
 
 /// The kind of an error of the language itself: a name that is unknown, a wrong type, a division by zero, no such module.

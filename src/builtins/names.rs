@@ -167,6 +167,13 @@ pub fn members(name: &str) -> impl Iterator<Item = usize> {
     MEMBERS.iter().filter(move |(known, _)| *known == name).map(|(_, count)| *count)
 }
 
+/// The numbers of arguments that what bears a name takes without the script: a builtin, a member, a function of Rhai's.
+pub fn counts(name: &str) -> impl Iterator<Item = usize> {
+    let builtin = find(name).into_iter().flat_map(|known| known.least..=known.most);
+    let standard = super::standard::counts(name).into_iter().flatten().copied();
+    builtin.chain(members(name)).chain(standard)
+}
+
 /// The names that a script may not define: what it would hide is the promise itself.
 pub const SACRED: [&str; 5] = ["atexit", "exit", "exit_now", "trap", "untrap"];
 

@@ -9,7 +9,7 @@ use crate::sys::signal::Signal;
 
 /// Registers the builtins of this file.
 pub fn register(registry: &mut Registry<'_>) {
-    registry.add("pid", |_, _| Ok(Dynamic::from(i64::from(std::process::id()))));
+    registry.add("pid", |_, _| Ok(Dynamic::from(i64::from(own_pid()))));
     registry.add("kill", kill);
     registry.add("cd", |call, given| {
         let path = args::path("cd", call.engine(), &given[0])?;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum};
 
+use crate::host::settings::Settings;
+
 /// When to colour what stagesh says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Color {
@@ -92,8 +94,7 @@ pub struct Args {
     version: Option<bool>,
 }
 
-/// The grace period where nothing else is said, and as the command line spells it.
-const GRACE: Duration = Duration::from_secs(3);
+/// [`Settings::GRACE`] as the command line spells it.
 const SPELT_GRACE: &str = "3";
 
 impl Args {
@@ -110,7 +111,7 @@ impl Args {
             quiet: false,
             color: Color::Auto,
             engine: Engine::Vm,
-            grace: GRACE,
+            grace: Settings::GRACE,
             handler_timeout: None,
             report: None,
             reraise: false,

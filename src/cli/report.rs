@@ -5,6 +5,7 @@ use colored::control::SHOULD_COLORIZE;
 use colored::{ColoredString, Colorize};
 
 use crate::builtins::Host;
+use crate::builtins::names;
 use crate::engine::check::Level as Weight;
 use crate::engine::failure::{Failure, Frame, Place};
 use crate::engine::source::{LAST_LINE, Sources};
@@ -102,7 +103,7 @@ fn line_of(frame: &Frame, sources: &Sources) -> String {
     };
     match frame {
         Frame::Call(name, caller) => {
-            let name = if name.starts_with("anon$") { "a closure".to_string() } else { format!("`{name}`") };
+            let name = if names::is_closure(name) { "a closure".to_string() } else { format!("`{name}`") };
             format!("in {name}{}", place(", called from", caller))
         }
         Frame::Import(importer) => format!("in the module{}", place(" imported at", importer)),

@@ -285,9 +285,7 @@ impl Checker<'_> {
     fn counts(&self, name: &str) -> Vec<usize> {
         let mut counts: Vec<usize> =
             self.reachable().iter().flat_map(|text| text.counts(name).map(|(_, count)| count)).collect();
-        counts.extend(names::find(name).into_iter().flat_map(|known| known.least..=known.most));
-        counts.extend(names::members(name));
-        counts.extend(standard::counts(name).into_iter().flatten());
+        counts.extend(names::counts(name));
         counts.sort_unstable();
         counts.dedup();
         counts

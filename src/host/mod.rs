@@ -502,6 +502,15 @@ pub fn seconds(time: Duration) -> String {
     format!("{} s", time.as_secs_f64())
 }
 
+/// The beginning of a text.
+#[must_use]
+pub fn shortened(text: &str, most_chars: usize) -> String {
+    match text.char_indices().nth(most_chars) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_string(),
+    }
+}
+
 /// The text of an error of the operating system without its number, in lower case.
 #[must_use]
 pub fn reason(error: &io::Error) -> String {

@@ -9,6 +9,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{major, minor};
 
 use super::identity::{Identity, identity};
+use super::process::own_pid;
 use super::tree;
 
 /// A file on the way to its lock.
@@ -113,7 +114,7 @@ impl Locked {
 }
 
 fn own_number() -> String {
-    format!("{}\n", std::process::id())
+    format!("{}\n", own_pid())
 }
 
 impl Drop for Locked {

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, chmodat, fstat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
+use super::process::own_pid;
+
 /// Directories below this many others are moved up first: each that is open takes a descriptor.
 const DEEPEST: usize = 100;
 
@@ -154,7 +156,7 @@ impl Removal<'_> {
     fn move_up(&mut self, parent: BorrowedFd<'_>, name: &CStr) -> bool {
         let Some(top) = &self.top else { return false };
         self.moved += 1;
-        let new = format!(".stagesh-{}-{}", std::process::id(), self.moved);
+        let new = format!(".stagesh-{}-{}", own_pid(), self.moved);
         renameat(parent, name, top, new.as_str()).is_ok()
     }
 

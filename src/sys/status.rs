@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::process::own_pid;
 use super::signal::Signal;
 
 /// What the parent of the process sees.
@@ -35,7 +36,7 @@ pub fn signal_code(signal: Signal) -> u8 {
 
 /// Whether this process is PID 1 of a namespace, which signals with the default disposition do not reach.
 pub(super) fn is_init() -> bool {
-    std::process::id() == 1
+    own_pid() == 1
 }
 
 /// Ends the process with that status; nothing is dropped, nothing but standard output is flushed.

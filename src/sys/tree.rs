@@ -6,6 +6,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use super::process::own_pid;
+
 /// When a process started, in clock ticks since boot.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Ticks(u64);
@@ -39,7 +41,7 @@ pub fn snapshot() -> Vec<Entry> {
 /// Whether processes can be listed: where there is a /proc of this process's own namespace.
 #[must_use]
 pub fn is_known() -> bool {
-    lookup_self().is_some_and(|pid| pid == nix::unistd::getpid().as_raw())
+    lookup_self().is_some_and(|pid| pid == own_pid())
 }
 
 /// Whether this process is in the namespace of processes that the system began with. Source: pid_namespaces(7), and
@@ -167,7 +169,7 @@ pub fn descendants(all: &[Entry], roots: &[i32]) -> Vec<Entry> {
 /// Children of this process that wait to be reaped.
 #[must_use]
 pub fn zombie_children() -> Vec<i32> {
-    let me = nix::unistd::getpid().as_raw();
+    let me = own_pid();
     snapshot().into_iter().filter(|e| e.zombie && e.parent == me).map(|e| e.pid).collect()
 }
 
@@ -203,7 +205,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn this_process_is_listed() {
-        let me = nix::unistd::getpid().as_raw();
+        let me = own_pid();
         assert!(snapshot().iter().any(|entry| entry.pid == me && !entry.zombie));
     }
 }
