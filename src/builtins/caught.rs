@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, Engine, ImmutableString, Map};
 
-use super::error::{SCRIPT, thrown_message};
+use super::error::{SCRIPT, lower_first, thrown_message};
 use super::names;
 use super::record::Record;
 
@@ -24,7 +24,7 @@ pub fn described(value: Dynamic) -> Dynamic {
     let is_rhais = map.contains_key("message") && map.get("error").is_some_and(is_name_of_error);
     if is_rhais {
         let message = map.get("message").map(|text| bare(&text.to_string()).to_string()).unwrap_or_default();
-        map.insert("message".into(), names::in_text(&message).into());
+        map.insert("message".into(), names::in_text(&lower_first(&message)).into());
         map.insert("kind".into(), SCRIPT.into());
     }
     with_both(&value, map).into()

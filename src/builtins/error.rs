@@ -276,6 +276,17 @@ fn short(command: &str) -> String {
     shortened(command, LINE_LENGTH)
 }
 
+/// A sentence of Rhai's as ours begin.
+#[must_use]
+pub fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    match (chars.next(), chars.clone().next()) {
+        // Not a name in capitals.
+        (Some(first), second) if !second.is_some_and(char::is_uppercase) => first.to_lowercase().chain(chars).collect(),
+        _ => text.to_string(),
+    }
+}
+
 /// The kind of an error of the language itself: a name that is unknown, a wrong type, a division by zero, no such module.
 pub const SCRIPT: &str = "script";
 

@@ -5,7 +5,7 @@ use rhai::{AST, EvalAltResult, ParseError, ParseErrorType, Position, ScriptFuncD
 use super::rename::{Role, uncounted};
 use super::source::{Sources, UNCLOSED_COMMENT, unclosed_comment};
 use super::{hint, places, syntax};
-use crate::builtins::error::{count_sentence, thrown_message};
+use crate::builtins::error::{count_sentence, lower_first, thrown_message};
 use crate::builtins::{Describe, names};
 
 /// A place in a text.
@@ -159,15 +159,6 @@ pub fn describer(sources: Sources, script: String) -> Describe {
 fn place(source: &str, position: Position) -> Option<Place> {
     let line = position.line()?;
     Some(Place { source: source.to_string(), line, column: position.position().unwrap_or(1) })
-}
-
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    match (chars.next(), chars.clone().next()) {
-        // Not a name in capitals.
-        (Some(first), second) if !second.is_some_and(char::is_uppercase) => first.to_lowercase().chain(chars).collect(),
-        _ => text.to_string(),
-    }
 }
 
 /// The sentence for an error, without its place.

@@ -197,7 +197,7 @@ fn which_argument_is_in_use_may_differ() {
         let options = ["--engine", engine];
         Run::new().options(&options).arg("script.rhai").cwd(place.path()).run().out()
     };
-    let of = |number: usize| format!("Data race detected on argument #{number} of function 'filter'\n");
+    let of = |number: usize| format!("data race detected on argument #{number} of function 'filter'\n");
     assert_eq!([said("vm"), said("ast")], [of(1), of(2)]);
     // Nor has it a place everywhere.
     place.write("script.rhai", "let m = #{}; m.f = || m.len(); m.f.call();");

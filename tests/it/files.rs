@@ -489,7 +489,7 @@ fn what_is_temporary_is_private_and_removed_in_its_turn() {
         .env("TMPDIR", Some("/no/such"))
         .run()
         .expect_code(1)
-        .expect_error("fs::temp_dir: cannot make a file in `/no/such`: no such file or directory");
+        .expect_error("fs::temp_dir: cannot make a directory in `/no/such`: no such file or directory");
 }
 
 #[test]

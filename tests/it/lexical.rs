@@ -213,8 +213,8 @@ fn what_is_caught_has_a_message_and_a_kind() {
         ("throw 42", "42 (thrown)"),
         ("throw #{code: 3}", "#{\"code\": 3} (thrown)"),
         ("throw #{message: \"m\", kind: \"mine\"}", "m (mine)"),
-        ("1 / 0", "Division by zero: 1 / 0 (script)"),
-        ("nothing", "Variable not found: nothing (script)"),
+        ("1 / 0", "division by zero: 1 / 0 (script)"),
+        ("nothing", "variable not found: nothing (script)"),
         ("run([\"false\"])", "`false` exited with 1 (command)"),
         ("import \"no\" as n", "cannot import `no`: there is no `no.rhai` in `/` (script)"),
     ] {
