@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::State;
@@ -65,16 +67,20 @@ impl<H> State<H> {
         locks.iter().any(|(known, _)| *known == identity)
     }
 
-    /// Waits in a thread, for flock(2) knows no limit. One that is left behind gives back what it gets: nobody takes it.
+    /// Waits in a thread, for flock(2) knows no limit.
     fn wait_for_lock(&self, file: &LockFile, until: Option<Instant>) -> Result<Locked, Unlocked> {
         if until.is_some_and(|until| Instant::now() >= until) {
             return Err(Unlocked::Busy);
         }
-        let own = file.try_clone()?;
-        match self.in_thread("lock", until, move || own.lock())? {
-            Some(locked) => Ok(locked?),
-            None if self.stopped() => Err(Unlocked::Stopped),
-            None => Err(Unlocked::Busy),
+        let (own, is_given_up) = (file.try_clone()?, Arc::new(AtomicBool::new(false)));
+        let tells = Arc::clone(&is_given_up);
+        let job = self.begin_job("lock", move || own.lock(&tells))?;
+        if let Some(locked) = self.wait_for_job(&job, until)? {
+            return Ok(locked?);
         }
+        is_given_up.store(true, Ordering::Relaxed);
+        // If it is left behind all the same, it gives back what it gets: nobody takes it.
+        let _ = self.give_up_job(&job);
+        Err(if self.stopped() { Unlocked::Stopped } else { Unlocked::Busy })
     }
 }

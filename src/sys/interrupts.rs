@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal as Unix};
 use stagesh_inbox::Inbox;
+pub use stagesh_inbox::Interruption;
 
 use super::descriptor::Interest;
 use super::entry;

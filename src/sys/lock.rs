@@ -4,9 +4,12 @@ use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::OFlag;
 use nix::sys::stat::{major, minor};
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
 use super::identity::{Identity, identity};
 use super::process::own_pid;
@@ -73,14 +76,20 @@ impl LockFile {
         }
     }
 
-    /// Waits until nobody has the lock and takes it: for a thread that has nothing else to do.
+    /// Waits until nobody has the lock and takes it: for a thread that has nothing else to do. It can be interrupted.
     ///
     /// # Errors
     ///
-    /// As flock(2).
-    pub fn lock(self) -> io::Result<Locked> {
-        self.file.lock()?;
-        Ok(Locked { file: self, has_number: false })
+    /// As flock(2); [`io::ErrorKind::Interrupted`] once it is given up.
+    pub fn lock(self, is_given_up: &AtomicBool) -> io::Result<Locked> {
+        stagesh_inbox::can_be_interrupted();
+        loop {
+            match rustix::fs::flock(&self.file, FlockOperation::LockExclusive) {
+                Ok(()) => return Ok(Locked { file: self, has_number: false }),
+                Err(Errno::INTR) if !is_given_up.load(Ordering::Relaxed) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 }
 

@@ -5,8 +5,12 @@
 //! two flags: the thread says that it waits and then looks for news, the handler says that there is news and then looks
 //! whether the thread waits. One of them sees the other.
 //!
+//! [`Interruption`] is the way out for a thread that a system call without a limit blocks.
+//!
 //! This crate is apart from stagesh because it needs `unsafe`, which is denied there: signal-hook tells who has sent a
 //! signal by a socket alone, which costs four system calls more than the signal.
+
+mod interruption;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -14,6 +18,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 
 use libc::{c_int, siginfo_t};
+
+pub use interruption::{Interruption, can_be_interrupted};
 
 /// What has come. Shared by the thread that looks, by the handlers, and by threads that have something to tell.
 #[derive(Debug)]
