@@ -164,6 +164,7 @@ impl<H> Host<H> {
         for signal in traps.trapped() {
             interrupts.catch(signal)?;
         }
+        interrupts.survive_large_writes()?;
         interrupts.unblock_all();
         let output = Output::new(settings.live.then_some(settings.style.name));
         let level = if settings.quiet { Level::Warn } else { Level::Info };
@@ -475,8 +476,8 @@ impl<H> State<H> {
     ///
     /// As kill(2).
     pub fn raise(&self, signal: Signal) -> io::Result<()> {
-        // No other thread takes signals: one that is trapped has come when this returns. Source: kill(2).
-        crate::sys::process::send(crate::sys::process::own_pid(), Some(signal))?;
+        // No other thread takes signals: one that is trapped has come when this returns. Source: raise(3).
+        crate::sys::process::raise(signal)?;
         self.look();
         Ok(())
     }

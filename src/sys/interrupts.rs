@@ -13,6 +13,7 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal as Unix};
+use rustix::process::{Resource, getrlimit};
 use stagesh_inbox::Inbox;
 pub use stagesh_inbox::Interruption;
 
@@ -155,17 +156,33 @@ impl Interrupts {
     ///
     /// The handler could not be installed.
     pub fn catch(&self, signal: Signal) -> io::Result<()> {
+        self.install(signal, false)
+    }
+
+    fn install(&self, signal: Signal, is_given_back: bool) -> io::Result<()> {
         let mut installed = self.installed.borrow_mut();
-        if let Some((_, default)) = installed.iter().find(|(s, _)| *s == signal) {
-            default.store(false, Ordering::SeqCst);
+        if let Some((_, known)) = installed.iter().find(|(s, _)| *s == signal) {
+            known.store(is_given_back, Ordering::SeqCst);
             return Ok(());
         }
-        let default = Arc::new(AtomicBool::new(false));
-        // The first action decides, in the handler itself, whether the process dies by the signal.
-        signal_hook::flag::register_conditional_default(signal.number(), Arc::clone(&default))?;
-        self.inbox.note(signal.number())?;
-        installed.push((signal, default));
+        let is_given_back = Arc::new(AtomicBool::new(is_given_back));
+        self.inbox.note(signal.number(), Arc::clone(&is_given_back))?;
+        installed.push((signal, is_given_back));
         Ok(())
+    }
+
+    /// From now on a write beyond the limit of a file's size is an error, and not the end of the process, if there is such a
+    /// limit.
+    ///
+    /// # Errors
+    ///
+    /// The handler could not be installed.
+    pub fn survive_large_writes(&self) -> io::Result<()> {
+        let is_limited = getrlimit(Resource::Fsize).current.is_some();
+        if !is_limited || self.ignored_at_start.contains(Signal::XFSZ) || super::status::is_init() {
+            return Ok(());
+        }
+        self.install(Signal::XFSZ, true)
     }
 
     /// Gives the signal back to its default: the process dies by the next one. (As PID 1 it ignores it, as
@@ -174,8 +191,8 @@ impl Interrupts {
         if super::status::is_init() {
             return;
         }
-        if let Some((_, default)) = self.installed.borrow().iter().find(|(s, _)| *s == signal) {
-            default.store(true, Ordering::SeqCst);
+        if let Some((_, is_given_back)) = self.installed.borrow().iter().find(|(s, _)| *s == signal) {
+            is_given_back.store(true, Ordering::SeqCst);
         }
     }
 

@@ -318,6 +318,15 @@ pub fn send(pid: i32, signal: Option<Signal>) -> io::Result<()> {
     Ok(kill(Pid::from_raw(pid), signal.map(Signal::unix))?)
 }
 
+/// Sends this thread a signal.
+///
+/// # Errors
+///
+/// As raise(3).
+pub fn raise(signal: Signal) -> io::Result<()> {
+    Ok(nix::sys::signal::raise(signal.unix())?)
+}
+
 /// Makes this process the parent of what its descendants leave behind, so that it can find and reap it.
 /// Source: `PR_SET_CHILD_SUBREAPER(2const)`; Linux alone has it.
 pub fn adopt_orphans() {

@@ -153,6 +153,8 @@ impl Signal {
     pub const TTIN: Self = Self(Unix::SIGTTIN as i32);
     /// TTOU, a background process changed the terminal.
     pub const TTOU: Self = Self(Unix::SIGTTOU as i32);
+    /// A write beyond the limit of a file's size.
+    pub const XFSZ: Self = Self(Unix::SIGXFSZ as i32);
     /// The terminal has another size.
     pub const WINCH: Self = Self(Unix::SIGWINCH as i32);
 

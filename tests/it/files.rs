@@ -349,6 +349,32 @@ fn a_tree_that_is_deeper_than_descriptors_can_be_had_is_removed() {
 }
 
 #[test]
+fn a_write_beyond_the_limit_of_a_files_size_costs_no_handler() {
+    let place = Place::new();
+    let limited = |script: &str| {
+        let shell = ["sh", "-c", "ulimit -f 4; exec \"$0\" \"$@\""];
+        code(script).cwd(place.path()).under(&shell).run()
+    };
+    place.write("old", "old");
+    let told = "fs::write: cannot write `old`: file too large\nold\ncleaned\n";
+    let script = "atexit(print, \"cleaned\"); atexit(|| fs::append(\"new\", blob(100000)));
+        try { fs::write(\"old\", blob(100000)); } catch (e) { print(e.message); } print(fs::read(\"old\"));";
+    limited(script).expect(1, told).expect_error("error: fs::append: cannot append to `new`: file too large");
+    assert_eq!(place.list(), ["new", "old"]);
+    let script = "atexit(print, \"cleaned\"); log::to(\"log\"); for n in 0..200 { debug(\"a line of some words\"); }";
+    limited(script)
+        .expect(0, "cleaned\n")
+        .expect_error("cannot write to the log `log`, and goes on without: file too large");
+    // By the signal of somebody else a run dies as ever; trapped, it ends in order.
+    limited("atexit(print, \"never\"); kill(pid(), \"XFSZ\");").expect_death(Signal::SIGXFSZ);
+    limited("atexit(print, \"never\"); sh(\"kill -XFSZ $PPID\"); sleep(600);").expect_death(Signal::SIGXFSZ);
+    limited("trap(); trap(\"XFSZ\"); atexit(print, \"cleaned\"); kill(pid(), \"XFSZ\");").expect(153, "cleaned\n");
+    // For commands it is as it was.
+    limited("print(attempt([\"head\", \"-c\", \"50000\", \"/dev/zero\"], #{stdout: #{file: \"out\"}}).signal);")
+        .expect(0, "XFSZ\n");
+}
+
+#[test]
 fn a_full_disk_costs_nothing_that_was_there() {
     let place = Place::new();
     place.write("disk/x", "");

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 
 use libc::{c_int, siginfo_t};
+use signal_hook::low_level::emulate_default_handler;
 
 pub use interruption::{Interruption, can_be_interrupted};
 
@@ -63,7 +64,8 @@ impl Inbox {
         }))
     }
 
-    /// From now on the signal is noted, and is news.
+    /// From now on the signal is noted, and is news; while it is given back, the process dies by it, as by default. XFSZ
+    /// is an exception: by its own write beyond the limit of a file's size, which fails, it does not die.
     ///
     /// # Errors
     ///
@@ -72,10 +74,17 @@ impl Inbox {
     /// # Panics
     ///
     /// If it is KILL, STOP, or one that a fault of the program raises.
-    pub fn note(self: &Arc<Self>, signal: c_int) -> io::Result<()> {
+    pub fn note(self: &Arc<Self>, signal: c_int, is_given_back: Arc<AtomicBool>) -> io::Result<()> {
         let inbox = Arc::clone(self);
         let bit = 1 << (signal - 1);
         let note = move |info: &siginfo_t| {
+            if is_given_back.load(SeqCst) {
+                if !is_of_own_write(signal, info) {
+                    // Fails for a number that is none.
+                    let _ = emulate_default_handler(signal);
+                }
+                return;
+            }
             let signals = if is_of_kernel(info) { &inbox.of_kernel } else { &inbox.of_processes };
             signals.fetch_or(bit, SeqCst);
             inbox.tell();
@@ -174,6 +183,13 @@ fn descriptors() -> io::Result<(OwnedFd, Option<OwnedFd>)> {
     Ok((read.into(), Some(write.into())))
 }
 
+/// Whether the signal says that a write of this process is beyond the limit of a file's size: the kernel has it come from the
+/// process itself, as by kill(2). Source: setrlimit(2).
+fn is_of_own_write(signal: c_int, info: &siginfo_t) -> bool {
+    // SAFETY: it was sent by kill(2), or as if, and has a sender. getpid(2) takes no memory.
+    signal == libc::SIGXFSZ && info.si_code == libc::SI_USER && unsafe { info.si_pid() == libc::getpid() }
+}
+
 /// Whether the kernel itself has sent it. Source: sigaction(2), `si_code`.
 fn is_of_kernel(info: &siginfo_t) -> bool {
     #[cfg(target_os = "linux")]
@@ -217,7 +233,7 @@ mod tests {
     #[test]
     fn what_comes_to_a_thread_that_works_is_seen_and_wakes_nobody() {
         let inbox = Inbox::new().expect("there are descriptors");
-        inbox.note(libc::SIGUSR2).expect("it can be caught");
+        inbox.note(libc::SIGUSR2, Arc::default()).expect("it can be caught");
         assert!(!inbox.has_news());
         send(libc::SIGUSR2);
         send(libc::SIGUSR2);
