@@ -94,14 +94,14 @@ pub fn register(registry: &mut Registry<'_>) {
 fn method(engine: &mut Engine, name: &'static str, body: fn(&Process, &Context<'_>) -> CallResult) {
     engine.register_fn(name, move |context: Context<'_>, process: &mut Process| -> CallResult {
         let process = process.clone();
-        if process.host.checkpoint() { Err(stopped()) } else { body(&process, &context) }
+        if process.host.may_not_act() { Err(stopped()) } else { body(&process, &context) }
     });
 }
 
 fn method_with(engine: &mut Engine, name: &'static str, body: fn(&Process, &Context<'_>, &Dynamic) -> CallResult) {
     engine.register_fn(name, move |context: Context<'_>, process: &mut Process, value: Dynamic| -> CallResult {
         let process = process.clone();
-        if process.host.checkpoint() { Err(stopped()) } else { body(&process, &context, &value) }
+        if process.host.may_not_act() { Err(stopped()) } else { body(&process, &context, &value) }
     });
 }
 

@@ -321,7 +321,7 @@ impl Command {
             };
             host.trace_command(&line);
         }
-        if host.checkpoint() {
+        if host.may_not_act() {
             return Err(stopped());
         }
         let in_background = verb.name == START.name;

@@ -73,10 +73,13 @@ impl Handler {
         self.clone()
     }
 
-    fn cancel(&self) -> bool {
+    fn cancel(&self) -> CallResult {
+        if self.host.may_not_act() {
+            return Err(stopped());
+        }
         let entry = self.host.stack(|stack| stack.take(self.id));
         entry.iter().for_each(|entry| unwind::note(&self.host, entry, HandlerEnd::Cancelled));
-        entry.is_some()
+        Ok(entry.is_some().into())
     }
 
     fn text(&self) -> String {

@@ -48,7 +48,7 @@ pub fn register(registry: &mut Registry<'_>) {
         .register_indexer_get(|_: &mut Lock, name: ImmutableString| has_no("the lock", &name, &["held", "path"]))
         .register_fn("unlock", |_: NativeCallContext<'_>, lock: &mut Lock| -> Result<(), Box<EvalAltResult>> {
             let lock = lock.clone();
-            if lock.host.checkpoint() {
+            if lock.host.may_not_act() {
                 return Err(stopped());
             }
             // Its entry goes with it.

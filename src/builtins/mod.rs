@@ -300,7 +300,7 @@ fn native(
 ) -> impl Fn(NativeCallContext<'_>, &mut [&mut Dynamic]) -> CallResult + 'static {
     let host = host.clone();
     move |context, args| {
-        if host.checkpoint() {
+        if host.may_not_act() {
             return Err(error::stopped());
         }
         // The first may be the script's own variable; the others are the call's own, and may be large.
@@ -317,7 +317,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_builtin_is_in_a_room() {
+    fn every_builtin_is_registered_by_a_file() {
         for known in names::GLOBAL {
             let word = known.parts().0.unwrap_or(known.name);
             assert!(FILES.iter().any(|(_, names)| names.contains(&word)), "{}", known.name);

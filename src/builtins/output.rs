@@ -40,7 +40,7 @@ pub fn register(registry: &mut Registry<'_>) {
 fn native_print(host: &Host) -> impl Fn(NativeCallContext<'_>, &mut [&mut Dynamic]) -> CallResult + 'static {
     let host = host.clone();
     move |context, args| {
-        if host.checkpoint() {
+        if host.may_not_act() {
             return Err(stopped());
         }
         let Some(value) = args.first() else {

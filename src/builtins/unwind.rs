@@ -97,7 +97,7 @@ fn tell(host: &Host, entry: &Entry, why: Why<'_>) {
 ///
 /// What the handler raises.
 pub fn run_one(host: &Host, context: &NativeCallContext<'_>, id: EntryId) -> CallResult {
-    if host.checkpoint() {
+    if host.may_not_act() {
         return Err(super::error::stopped());
     }
     let Some(entry) = host.stack(|stack| stack.take(id)) else { return Ok(Dynamic::UNIT) };

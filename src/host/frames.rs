@@ -100,6 +100,12 @@ impl Frame {
         Self { handler, stop: None, stages: Vec::new() }
     }
 
+    /// Whether what runs in it may not go on for ever.
+    pub(super) fn has_limit(&self) -> bool {
+        self.stages.iter().any(Open::has_limit)
+            || self.handler.as_ref().is_some_and(|handler| handler.deadline.is_some())
+    }
+
     /// What stops what runs in it.
     pub(super) fn stop(&self) -> Option<Stop> {
         self.stop.or_else(|| self.stages.iter().any(Open::is_over).then_some(Stop::TimedOut))

@@ -229,7 +229,12 @@ impl<H> State<H> {
         self.top_stop().is_some()
     }
 
-    /// Whether what runs must stop, after a look at everything: for code that waits or acts.
+    /// Whether what runs must stop, for code that acts: as [`State::checkpoint`], but a limit that is over counts at once.
+    pub fn may_not_act(&self) -> bool {
+        self.checkpoint() || self.attention.get() && self.frames.borrow().iter().any(Frame::has_limit) && self.stopped()
+    }
+
+    /// Whether what runs must stop, after a look at everything: for code that waits.
     pub fn stopped(&self) -> bool {
         self.look();
         self.look_at_clock();
@@ -353,7 +358,7 @@ impl<H> State<H> {
         self.interrupts.be_prompt(has_background && self.background.borrow().iter().any(is_running));
         let has_clock = has_background && self.background_alarm().is_some();
         let frames = self.frames.borrow();
-        let has_more = |frame: &Frame| frame.stop.is_some() || frame.stages.iter().any(Open::has_limit);
+        let has_more = |frame: &Frame| frame.stop.is_some() || frame.has_limit();
         let is_of_frame = frames.len() > 1 || frames.last().is_some_and(has_more);
         self.attention.set(is_of_frame || has_clock);
     }

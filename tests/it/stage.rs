@@ -228,6 +228,35 @@ fn a_stage_that_is_late_is_ended_whatever_it_does() {
 }
 
 #[test]
+fn nothing_acts_once_the_limit_of_its_stage_is_over() {
+    // A call of Rhai's own, in which nothing looks at the clock.
+    let long = "let a = []; a.pad(2000000, 7); a[0] = 9; let sort = || { a.sort(); a[0] = 9; };";
+    for act in [
+        "fs::write(\"new\", \"\")",
+        "fs::append(\"new\", \"\")",
+        "fs::remove(\"old\")",
+        "fs::mkdir(\"new\")",
+        "fs::symlink(\"old\", \"new\")",
+        "fs::lock(\"new\")",
+        "log::to(\"old\")",
+        "run([\"touch\", \"new\"])",
+        "start([\"touch\", \"new\"])",
+        "atexit(fs::remove, \"old\")",
+        "handler.cancel()",
+        "print(\"new\")",
+    ] {
+        let place = Place::new();
+        place.write("old", "text");
+        let script = format!(
+            "let handler = atexit(print, \"cleaned\"); {long}
+            try {{ stage(#{{name: \"s\", timeout: 0.001}}, || {{ sort.call(); {act}; }}); }} catch (e) {{ print(e.kind); }}"
+        );
+        code(&script).cwd(place.path()).run().expect(0, "timeout\ncleaned\n");
+        assert_eq!((place.list(), place.read("old")), (vec!["old".to_string()], "text".into()), "{act}");
+    }
+}
+
+#[test]
 fn a_stage_that_reads_is_ended_in_time() {
     let script = "try { stage(#{name: \"ask\", timeout: 0.05}, || read_line()); } catch (e) { print(e.kind); }";
     let live = code(script).start();
