@@ -102,6 +102,8 @@ impl Removal<'_> {
         let mut directory = match self.open(parent, name) {
             Ok(directory) => directory,
             Err(Errno::NOENT) => return false,
+            // Right below the uppermost it would only get another name.
+            Err(Errno::MFILE | Errno::NFILE) if depth > 1 && self.move_up(parent, name) => return false,
             Err(error) => {
                 self.failed(error);
                 return false;

@@ -346,6 +346,12 @@ fn a_tree_that_is_deeper_than_descriptors_can_be_had_is_removed() {
         cd({start:?}); fs::remove_all(\"top\"); print(fs::list(\".\"));"
     );
     code(&script).cwd(place.path()).under(&["prlimit", "--nofile=150"]).run().expect(0, "[]\n");
+    // In a handler of a script that has used up all that there are.
+    let script = "let deep = \"top\"; for n in 0..40 { deep += \"/d\"; } fs::mkdir(deep); fs::mkdir(\"locks\");
+        atexit(|| print(fs::list(\".\"))); atexit(fs::remove_all, \"top\");
+        let locks = []; try { loop { locks.push(fs::lock(`locks/${locks.len()}`)); } } catch (e) { print(e.reason); }";
+    let limited = code(script).cwd(place.path()).under(&["prlimit", "--nofile=100"]);
+    limited.run().expect(0, "too many open files\n[\"./locks\"]\n");
 }
 
 #[test]
