@@ -295,22 +295,25 @@ impl<H> State<H> {
 impl<H> State<H> {
     fn say_beginning(&self, label: &Label, depth: usize) {
         let name = label.name();
-        match self.group(depth) {
-            Groups::None => self.say(&format!("stage `{name}` begins")),
-            // Source: "Workflow commands", docs.github.com; its toolkit writes `%` so.
-            Groups::GitHub => self.write_stderr(&format!("::group::{}\n", name.replace('%', "%25"))),
+        let mark = match self.group(depth) {
+            Groups::None => return self.say(&format!("stage `{name}` begins")),
+            // Source: "Workflow commands", docs.github.com; its toolkit writes `%` so. What is hidden must be found before.
+            Groups::GitHub => format!("::group::{}\n", self.masked(name).replace('%', "%25")),
             // Source: "Logging commands", learn.microsoft.com.
-            Groups::Azure => self.write_stderr(&format!("##[group]{name}\n")),
-            Groups::GitLab => self.write_stderr(&format!("{}{name}\n", gitlab("start", label))),
-        }
+            Groups::Azure => format!("##[group]{name}\n"),
+            Groups::GitLab => format!("{}{name}\n", gitlab("start", label)),
+        };
+        self.show(&mark);
+        // The marks are for the service alone.
+        self.log_report(&format!("stagesh: stage `{name}` begins"));
     }
 
     fn say_end(&self, label: &Label, depth: usize, end: &StageEnd, time: Duration) {
         match self.group(depth) {
             Groups::None => {}
-            Groups::GitHub => self.write_stderr("::endgroup::\n"),
-            Groups::Azure => self.write_stderr("##[endgroup]\n"),
-            Groups::GitLab => self.write_stderr(&format!("{}\n", gitlab("end", label))),
+            Groups::GitHub => self.show("::endgroup::\n"),
+            Groups::Azure => self.show("##[endgroup]\n"),
+            Groups::GitLab => self.show(&format!("{}\n", gitlab("end", label))),
         }
         // After the group, or it would be folded with it.
         let after = if *end == StageEnd::Ok { "in" } else { "after" };

@@ -236,7 +236,8 @@ impl<H> State<H> {
         self.show(text);
     }
 
-    fn show(&self, text: &str) {
+    /// Writes to standard error alone.
+    pub(super) fn show(&self, text: &str) {
         self.add_to_stderr(self.log.masked_report(text).as_bytes());
         while !self.output.outlet().try_write(Which::Stderr) {
             if self.stderr_is_stuck.get() || !descriptor::wait_writable_for(Which::Stderr.own(), PATIENCE) {

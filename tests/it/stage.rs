@@ -186,6 +186,19 @@ fn a_stage_is_a_group_of_github_and_within_it_are_lines() {
 }
 
 #[test]
+fn what_is_hidden_is_hidden_in_a_group_and_the_marks_of_one_are_not_in_the_log() {
+    for service in ["GITHUB_ACTIONS", "TF_BUILD", "GITLAB_CI"] {
+        let place = Place::new();
+        let script = "log::to(\"log\"); log::mask(\"s%t\"); stage(\"deploy s%t\", || ());";
+        let output = code(script).cwd(place.path()).env(service, Some("true")).run();
+        output.expect_code(0).expect_error("deploy ***\n").expect_not("s%");
+        let log = place.read("log");
+        assert!(log.contains(" stagesh: stage `deploy ***` begins\n"), "{log}");
+        assert!(!["::", "##", "section", "\r"].iter().any(|mark| log.contains(mark)), "{log}");
+    }
+}
+
+#[test]
 fn a_stage_is_a_group_of_azure() {
     let output = code(NESTED).env("TF_BUILD", Some("True")).run();
     output.expect_error("##[group]100% of it\nstagesh: stage `inner` begins\nin\n").expect_error("\n##[endgroup]\n");
