@@ -19,11 +19,11 @@ pub fn register(registry: &mut Registry<'_>) {
     });
     registry.add("env::set", |call, given| {
         let name = name("env::set", call, &given[0])?;
-        call.host.environment.set(name, Some(value("env::set", call, &given[1])?));
+        call.host.set_variable(name, Some(value("env::set", call, &given[1])?));
         Ok(Dynamic::UNIT)
     });
     registry.add("env::unset", |call, given| {
-        call.host.environment.set(name("env::unset", call, &given[0])?, None);
+        call.host.set_variable(name("env::unset", call, &given[0])?, None);
         Ok(Dynamic::UNIT)
     });
     registry.add("env::all", |call, _| {

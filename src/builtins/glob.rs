@@ -98,7 +98,11 @@ fn ends_of_alternatives(pattern: &str) -> Option<Vec<usize>> {
             continue;
         }
         match letter {
-            _ if is_escaped => is_escaped = false,
+            // A comma that is escaped divides nothing.
+            _ if is_escaped => {
+                is_escaped = false;
+                continue;
+            }
             '\\' => is_escaped = true,
             '[' => class = Some(0),
             '{' => depth += 1,

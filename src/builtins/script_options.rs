@@ -70,7 +70,8 @@ fn page(command: Command) -> StyledStr {
     let is_past = places.into_iter().find_map(terminal::width).is_some_and(|width| {
         command.get_arguments().any(|argument| argument.to_string().chars().count() + AROUND > width)
     });
-    command.next_line_help(is_past).render_help()
+    let page = command.next_line_help(is_past).render_help();
+    page.ansi().to_string().replace(JOINER, "").into()
 }
 
 fn exit(host: &Host, code: u8) -> CallResult {
@@ -114,8 +115,12 @@ fn command(host: &Host, about: &str, entries: &[Entry]) -> Command {
         .arg(help)
 }
 
-/// A text of the help; clap keeps room for an empty one.
+/// Nothing: it has no width. It is in no help.
+const JOINER: char = '\u{2060}';
+
+/// A text of the help; clap keeps room for an empty one, and has `{n}` for the end of a line.
 fn unless_empty(text: String) -> Resettable<StyledStr> {
+    let text = text.replace("{n}", &format!("{{{JOINER}n}}"));
     Some(text).filter(|text| !text.is_empty()).map(StyledStr::from).into()
 }
 

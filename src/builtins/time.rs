@@ -2,19 +2,15 @@
 
 use std::any::TypeId;
 use std::ffi::OsStr;
-use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ZonedDateTime};
 use rhai::Dynamic;
 
 use super::error::{Error, stopped};
 use super::{Call, CallResult, Registry, args};
-
-/// The time zone of the machine, in a form that names none. Source: localtime(5).
-const LOCALTIME: &str = "/etc/localtime";
+use crate::sys::clock;
 
 /// Registers the builtins of this file.
 pub fn register(registry: &mut Registry<'_>) {
@@ -68,7 +64,7 @@ fn format(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let wrong = |why| Error::Misuse(verb, why);
     let time = time.ok_or_else(|| wrong(format!("the time {} is not in -377705023201 to 253402207200", given[0])))?;
     let name = call.host.environment.get(OsStr::new("TZ"));
-    let zone = zone(name.as_deref()).ok_or_else(|| {
+    let zone = clock::zone(name.as_deref()).ok_or_else(|| {
         wrong(format!("there is no time zone {:?}, which TZ names", name.unwrap_or_default().to_string_lossy()))
     })?;
     let config = Config::new().custom(PosixCustom::new());
@@ -87,22 +83,4 @@ fn of_float(seconds: f64) -> Option<Timestamp> {
     let micros = ((seconds - whole) * 1e6).round();
     let time = Timestamp::from_second(whole as i64).ok()?;
     time.checked_add(SignedDuration::from_micros(micros as i64)).ok()
-}
-
-/// The time zone that TZ means; that of the machine, or else UTC, if it is not set. Source: tzset(3).
-fn zone(name: Option<&OsStr>) -> Option<TimeZone> {
-    let Some(name) = name else { return Some(in_file(LOCALTIME).unwrap_or(TimeZone::UTC)) };
-    let name = name.to_str()?;
-    let name = name.strip_prefix(':').unwrap_or(name);
-    if name.is_empty() {
-        return Some(TimeZone::UTC);
-    }
-    let known = TimeZone::get(name).or_else(|_| TimeZone::posix(name));
-    known.ok().or_else(|| in_file(name).filter(|_| Path::new(name).is_absolute()))
-}
-
-fn in_file(path: &str) -> Option<TimeZone> {
-    // A pipe would be waited for, and a device has no end.
-    let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
-    if is_file { TimeZone::tzif(path, &std::fs::read(path).ok()?).ok() } else { None }
 }

@@ -45,8 +45,8 @@ impl Environment {
         self.inherited.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
     }
 
-    /// Gives a variable a value, or none, for commands that start from now on.
-    pub fn set(&self, name: OsString, value: Option<OsString>) {
+    /// Gives a variable a value, or none.
+    pub(super) fn set(&self, name: OsString, value: Option<OsString>) {
         self.changes.borrow_mut().insert(name, value);
     }
 

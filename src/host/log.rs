@@ -1,6 +1,7 @@
 //! The log: a file that gets what a run says and does, and what is hidden from all that stagesh writes.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,7 +16,7 @@ use super::plan::{Fate, Plan, Sink, how};
 use super::settings::Style;
 use super::streams::Ends;
 use super::{PATIENCE, State, WriteError, reason};
-use crate::sys::clock;
+use crate::sys::clock::{self, TimeZone};
 use crate::sys::descriptor::{self, Access, Which};
 use crate::sys::process::{Ended, Stream};
 use crate::sys::quiet_write;
@@ -79,6 +80,16 @@ struct Inner {
     file: Option<LogFile>,
     masks: Masks,
     level: Level,
+    /// That of TZ, once it was asked for.
+    zone: Option<TimeZone>,
+}
+
+impl Inner {
+    /// The time now, in a format of strftime(3).
+    fn time(&mut self, format: &'static str) -> String {
+        let at_start = || clock::zone(std::env::var_os("TZ").as_deref()).unwrap_or(TimeZone::UTC);
+        clock::now(format, self.zone.get_or_insert_with(at_start))
+    }
 }
 
 struct LogFile {
@@ -104,7 +115,7 @@ impl Part {
 
 impl Log {
     pub(super) fn new(outlet: Arc<Outlet>, style: Style, level: Level) -> Self {
-        let inner = Inner { file: None, masks: Masks::NONE, level };
+        let inner = Inner { file: None, masks: Masks::NONE, level, zone: None };
         Self { has: AtomicU8::new(0), inner: Mutex::new(inner), outlet, style }
     }
 
@@ -140,7 +151,7 @@ impl Log {
     /// Writes the lines of a text; the end of the last may be there or not.
     pub(super) fn add(&self, text: &str) {
         if self.is_open() {
-            self.write(|masks| lines(None, masks.hide_in_report(text).as_bytes()));
+            self.write(None, |masks| Some(masks.hide_in_report(text).as_bytes().to_vec()));
         }
     }
 
@@ -154,14 +165,14 @@ impl Log {
         let Part { name, rest } = part;
         if let Some(last) = bytes.iter().rposition(|byte| *byte == b'\n') {
             let whole: Vec<u8> = rest.drain(..=kept + last).collect();
-            self.write(|masks| lines(name.as_deref(), &masks.hide(&whole)));
+            self.write(name.as_deref(), |masks| Some(masks.hide(&whole).into_owned()));
         }
         if rest.len() >= LONG {
             let mut length = 0;
-            self.write(|masks| {
+            self.write(name.as_deref(), |masks| {
                 let (written, shown) = masks.hide_beginning(rest);
                 length = written;
-                if shown.is_empty() { Vec::new() } else { lines(name.as_deref(), &shown) }
+                (!shown.is_empty()).then(|| shown.into_owned())
             });
             rest.drain(..length);
         }
@@ -174,11 +185,13 @@ impl Log {
         }
     }
 
-    /// Writes at once; what cannot be written ends the log, not the run.
-    fn write(&self, text: impl FnOnce(&Masks) -> Vec<u8>) {
+    /// Writes the lines of a text at once; what cannot be written ends the log, not the run.
+    fn write(&self, name: Option<&str>, text: impl FnOnce(&Masks) -> Option<Vec<u8>>) {
         let mut inner = self.lock();
-        let Inner { file, masks, .. } = &mut *inner;
-        let Some(error) = file.as_ref().and_then(|file| write_all(&file.fd, &text(masks)).err()) else { return };
+        let Some(text) = text(&inner.masks) else { return };
+        let lines = lines(&inner.time("%Y-%m-%d %H:%M:%S"), name, &text);
+        let file = &mut inner.file;
+        let Some(error) = file.as_ref().and_then(|file| write_all(&file.fd, &lines).err()) else { return };
         let name = file.take().map(|file| file.name).unwrap_or_default();
         self.has.fetch_and(!FILE, Ordering::Relaxed);
         drop(inner);
@@ -218,8 +231,7 @@ fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
 }
 
 /// The lines of a text as the file has them: each with the time and the name of its command.
-fn lines(name: Option<&str>, text: &[u8]) -> Vec<u8> {
-    let time = clock::now("%Y-%m-%d %H:%M:%S");
+fn lines(time: &str, name: Option<&str>, text: &[u8]) -> Vec<u8> {
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     let mut lines = Vec::with_capacity(text.len() + time.len() + 2);
     for line in text.split(|byte| *byte == b'\n') {
@@ -268,10 +280,18 @@ impl<H> State<H> {
         let text = self.log.masked(text);
         let word = format!("{:5}", level.name());
         self.log.add(&entry(&word, word.len(), &text));
-        let time = clock::now("%H:%M:%S");
+        let time = self.log.lock().time("%H:%M:%S");
         let head = format!("{time} {}", self.settings.style.level(level, &word));
         self.flush()?;
         self.eprint_bytes(format!("{}\n", entry(&head, time.len() + 1 + word.len(), &text)).as_bytes())
+    }
+
+    /// Gives a variable a value, or none, for the script and for commands that start from now on.
+    pub fn set_variable(&self, name: OsString, value: Option<OsString>) {
+        if name == "TZ" {
+            self.log.lock().zone = Some(clock::zone(value.as_deref()).unwrap_or(TimeZone::UTC));
+        }
+        self.environment.set(name, value);
     }
 
     /// From now on levels up to this one are shown.
@@ -402,7 +422,7 @@ mod tests {
 
     #[test]
     fn each_line_has_the_time_and_the_name() {
-        let seen = String::from_utf8(lines(Some("web |"), b"a\r\n\nb")).expect("it is text");
+        let seen = String::from_utf8(lines("0000-00-00 00:00:00", Some("web |"), b"a\r\n\nb")).expect("it is text");
         let seen: Vec<&str> = seen.lines().map(|line| &line["0000-00-00 00:00:00".len()..]).collect();
         assert_eq!(seen, [" web | a", " web |", " web | b"]);
     }

@@ -135,6 +135,8 @@ pub fn replace_by(
     let mut new = match made {
         Ok(new) => new,
         Err(error) if known.is_some() && is_refusal(&error) => return Ok(false),
+        // The path of a file in a deep working directory may be too long, where its name is not.
+        Err(error) if error.kind() == io::ErrorKind::InvalidFilename => return Ok(false),
         Err(error) => return Err(error),
     };
     if let Some(known) = &known {

@@ -235,6 +235,8 @@ fn a_pattern_finds_what_a_shell_would_find() {
     found("{?,[,}],[]}{],\\,}.c", &["a.c", "b.c"]);
     found("{,b.}c", &["b.c"]);
     found("a{,.c}", &["a.c"]);
+    found("{a\\,b,a}.c", &["a.c"]);
+    found("{x\\{y\\},\\{\\}}", &["x{y}"]);
     found("{,a.}{,c}{,.h}", &["a.c"]);
     found("src/*", &["src/deep", "src/up", "src/x.c"]);
     found("src/*/", &["src/deep/", "src/up/"]);
@@ -352,6 +354,14 @@ fn a_tree_that_is_deeper_than_descriptors_can_be_had_is_removed() {
         let locks = []; try { loop { locks.push(fs::lock(`locks/${locks.len()}`)); } } catch (e) { print(e.reason); }";
     let limited = code(script).cwd(place.path()).under(&["prlimit", "--nofile=100"]);
     limited.run().expect(0, "too many open files\n[\"./locks\"]\n");
+}
+
+#[test]
+fn a_file_is_written_where_the_name_of_the_working_directory_is_too_long() {
+    let place = Place::new();
+    let script = "let name = \"\"; name.pad(250, 'n'); for n in 0..17 { fs::mkdir(name); cd(name); }
+        fs::write(\"new\", \"one\"); fs::write(\"new\", \"two\"); print(fs::read(\"new\")); print(fs::list(\".\"));";
+    code(script).cwd(place.path()).run().expect(0, "two\n[\"./new\"]\n");
 }
 
 #[test]

@@ -65,6 +65,19 @@ fn fifo(place: &Place) {
 }
 
 #[test]
+fn the_time_of_a_line_is_that_of_the_zone_that_the_script_sets() {
+    let place = Place::new();
+    let script = "log::to(\"log\"); for zone in [\"<ONE>-1\", \"<TWO>+12\"] { env::set(\"TZ\", zone); log::info(\"x\"); print(time::format(time::now(), \"%F %H\")); }";
+    let output = code(script).cwd(place.path()).env("TZ", Some("UTC")).run();
+    let hours: Vec<String> = output.out().lines().map(str::to_string).collect();
+    let log = place.read("log");
+    let seen: Vec<&str> = log.lines().filter(|line| line.contains("info")).map(|line| &line[..13]).collect();
+    // An hour may end in between, but not in both zones at once.
+    assert!(seen[0] == hours[0] || seen[1] == hours[1], "{output} {log}");
+    assert_ne!(seen[0], seen[1]);
+}
+
+#[test]
 fn a_line_has_the_time_the_level_and_the_text() {
     let script = "log::error(\"a\"); log::warn([1, \"x\"]); log::info(()); log::info(\"one\\ntwo\\n\\nthree\\n\"); log::info(2.5);";
     let output = code(script).run();

@@ -249,6 +249,14 @@ cleaned
 }
 
 #[test]
+fn help_says_what_was_written_braces_included() {
+    let script = "options(\"a{n}b\", [#{arg: \"-c N\", help: \"repeat {n} times\"}]);";
+    let output = code(script).arg("--help").run();
+    output.expect_code(0);
+    assert!(output.out().starts_with("a{n}b\n") && output.out().contains("repeat {n} times\n"), "{output}");
+}
+
+#[test]
 fn help_has_a_letter_unless_the_script_uses_it() {
     let output = parsed("[#{arg: \"-h, --host NAME\"}]", &["--help"]);
     output.expect_code(0);

@@ -126,6 +126,21 @@ fn a_site_is_built_and_fetched_and_everything_is_deleted_in_reverse() {
 }
 
 #[test]
+fn what_cannot_end_well_is_not_begun() {
+    let provider = Provider::new();
+    provider
+        .script()
+        .arg("--boot-wait")
+        .arg("-5")
+        .run()
+        .expect(1, "")
+        .expect_errors("--boot-wait is less than nothing\n");
+    std::fs::remove_dir_all(provider.path("out")).expect("it is ours");
+    provider.script().run().expect(1, "").expect_error("there is no directory for ");
+    assert_eq!((provider.list("state"), provider.list("tmp")), (Vec::new(), Vec::new()));
+}
+
+#[test]
 fn a_failure_at_any_instant_leaves_nothing() {
     for instant in instants(&POINTS) {
         let provider = Provider::new();
