@@ -12,7 +12,7 @@ use super::{State, is_of_impatience};
 use crate::sys::interrupts::Sender;
 use crate::sys::process::{self, Child, Ended, Group};
 use crate::sys::signal::Signal;
-use crate::sys::tree;
+use crate::sys::tree::{self, Entry};
 
 /// How long a command that was sent a signal has to end before the host looks around for what it started.
 const AT_ONCE: Duration = Duration::from_millis(2);
@@ -53,9 +53,9 @@ enum Patience {
 enum Phase {
     /// Nobody was told.
     Begin,
-    /// The command was told.
+    /// They were told, and may end at once.
     Told,
-    /// All that it started is told, as it is found.
+    /// All that it had started was told, and what loses its parent is.
     Grace,
     /// What is left is killed, for so long.
     Kill(Instant),
@@ -130,7 +130,7 @@ impl<H> State<H> {
     /// Does what can be done now.
     pub(super) fn step(&self, ending: &mut Ending, child: &mut Child, kin: &Kin) -> Step {
         if let Phase::Begin = ending.phase {
-            self.tell(ending, child);
+            self.tell(ending, child, kin);
             ending.phase = Phase::Told;
             return Step::Wait(Some(Instant::now() + AT_ONCE));
         }
@@ -150,7 +150,15 @@ impl<H> State<H> {
         self.look_and_kill(ending, child, kin)
     }
 
-    fn tell(&self, ending: &mut Ending, child: &Child) {
+    /// Tells the command and all that it has started. What is started from now on, to clean up, is the business of whoever
+    /// starts it.
+    fn tell(&self, ending: &mut Ending, child: &mut Child, kin: &Kin) {
+        let present = self.present(child, kin);
+        self.tell_command(ending, child);
+        self.tell_all(ending, &present);
+    }
+
+    fn tell_command(&self, ending: &mut Ending, child: &Child) {
         if child.has_ended() {
             return;
         }
@@ -164,19 +172,30 @@ impl<H> State<H> {
         }
     }
 
-    /// Tells those who are not told. `None` when the grace period is over.
-    fn look_in_grace(&self, ending: &mut Ending, child: &mut Child, kin: &Kin) -> Option<Step> {
-        let ended = child.has_ended();
-        let family = self.family(child, kin);
+    /// Tells those of them who are not told.
+    fn tell_all(&self, ending: &mut Ending, family: &[Entry]) {
         let own_group = process::own_group();
-        for entry in &family {
+        for entry in family {
             let has_it = ending.is_of_terminal && entry.group == own_group;
             if ending.told.insert(entry.pid) && !has_it {
                 process::signal_process(entry.pid, ending.signal);
             }
         }
+    }
+
+    /// Tells what has lost its parent meanwhile. `None` when the grace period is over.
+    fn look_in_grace(&self, ending: &mut Ending, child: &mut Child, kin: &Kin) -> Option<Step> {
+        let ended = child.has_ended();
+        let family = self.family(child, kin);
+        let me = process::own_pid();
+        // A whole group, where no parent is known, has none.
+        let orphans: Vec<Entry> =
+            family.iter().filter(|entry| entry.parent == me || entry.parent == 0).copied().collect();
+        self.tell_all(ending, &orphans);
         // What is stopped acts on nothing until it goes on.
-        for entry in family.iter().copied().chain(tree::lookup(child.pid())).filter(|entry| entry.stopped) {
+        let command = if child.is_reaped() { None } else { tree::lookup(child.pid()) };
+        let is_waiting = |entry: &Entry| entry.stopped && ending.told.contains(&entry.pid);
+        for entry in family.iter().copied().chain(command).filter(is_waiting) {
             process::signal_process(entry.pid, Signal::CONT);
         }
         ending.looks = if family.is_empty() { ending.looks + 1 } else { 0 };

@@ -79,6 +79,22 @@ impl<H> State<H> {
         family
     }
 
+    /// What there is now of the [family](State::family), without a look at every process: as soon as can be known.
+    pub(super) fn present(&self, child: &mut Child, kin: &Kin) -> Vec<Entry> {
+        if tree::own_children().is_none() {
+            return if tree::is_known() { self.family(child, kin) } else { Vec::new() };
+        }
+        let mut present = self.left_by(kin);
+        let roots: Vec<i32> =
+            present.iter().map(|entry| entry.pid).chain((!child.is_reaped()).then(|| child.pid())).collect();
+        present.extend(roots.into_iter().flat_map(tree::below));
+        if !present.is_empty() {
+            let session = tree::lookup(process::own_pid()).map(|me| me.session);
+            present.retain(|entry| !entry.zombie && Some(entry.session) == session);
+        }
+        present
+    }
+
     /// Whether nothing of the command is left but itself: so many looks at all processes have found nothing. One
     /// that forks and ends can be missed there, but not among the children of this process, which adopts it.
     pub(super) fn is_all(&self, looks: u32, kin: &Kin) -> bool {

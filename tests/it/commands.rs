@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use nix::sys::signal::Signal;
 
 use crate::files::make_fifo;
-use crate::harness::{OWN_GROUP, Place, code, expect_gone, is_alive, refuses};
+use crate::harness::{OWN_GROUP, Place, code, expect_gone, is_alive, refuses, stagesh};
 
 #[test]
 fn run_gives_each_word_as_it_is() {
@@ -203,6 +203,42 @@ fn nothing_of_an_interrupted_command_is_left() {
     live.signal(Signal::SIGTERM);
     live.finish().expect_code(143);
     expect_gone(&pids);
+}
+
+/// A script with handlers that take a moment, each a command.
+const NESTED: &str = "for name in [\"one\", \"two\"] { atexit(shell(`sleep 0.02 && sleep 0.02 && echo ${name}`)); }
+    print(\"ready\"); run([\"sleep\", \"600\"]);";
+
+#[test]
+fn what_a_command_starts_to_clean_up_is_not_told() {
+    let bash =
+        "trap 'sleep 0.02 && sleep 0.02 && echo two; sleep 0.02 && echo one; exit' TERM; echo ready; sleep 600 & wait";
+    for command in [format!("[args()[0], \"-e\", {NESTED:?}]"), format!("shell({bash:?})")] {
+        for options in ["#{}", "#{name: \"n\"}", "#{stdout: \"tee\"}"] {
+            let mut live = code(&format!("run({command}, {options});")).arg(stagesh()).start();
+            let ready = live.wait_for_prefix("");
+            assert!(ready.ends_with("ready"), "{ready}");
+            live.signal(Signal::SIGTERM);
+            let output = live.finish();
+            output.expect_code(143);
+            let lines: Vec<String> = output.out().lines().map(|line| line.replace("n | ", "")).collect();
+            assert_eq!(lines, ["ready", "two", "one"], "{output}");
+        }
+    }
+}
+
+#[test]
+fn what_a_process_or_a_late_command_starts_to_clean_up_is_not_told() {
+    let command = format!("[args()[0], \"-e\", {NESTED:?}]");
+    for end in [
+        "let p = start(COMMAND, #{stdout: \"capture\"}); p.read_line(); p.stop();",
+        "let p = start(COMMAND, #{stdout: \"capture\"}); p.read_line(); try { wait_all([p, start([\"false\"])]); } catch { }",
+        "let p = start(COMMAND, #{stdout: \"capture\"}); p.read_line();
+            try { stage(#{name: \"s\", timeout: 0.05}, || p.wait()); } catch { }",
+    ] {
+        let script = format!("{} print(p.read_line()); print(p.read_line());", end.replace("COMMAND", &command));
+        code(&script).options(&["--quiet"]).arg(stagesh()).run().expect(0, "two\none\n");
+    }
 }
 
 #[test]
