@@ -60,9 +60,10 @@ pub struct Finished {
 impl<H> State<H> {
     /// From now on the end of a child wakes a wait, and orphans are adopted.
     pub(super) fn prepare_for_children(&self) -> io::Result<()> {
-        if !std::mem::replace(&mut self.running.borrow_mut().prepared, true) {
+        if !self.running.borrow().prepared {
             self.interrupts().watch_children()?;
             process::adopt_orphans();
+            self.running.borrow_mut().prepared = true;
         }
         Ok(())
     }

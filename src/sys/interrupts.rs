@@ -301,12 +301,13 @@ struct ChildEvents {
 impl ChildEvents {
     fn new(inbox: &Arc<Inbox>) -> io::Result<Self> {
         use nix::sys::signalfd::{SfdFlags, SignalFd};
+        // First, because it can fail: nobody would be told of what is blocked.
+        let descriptor = SignalFd::with_flags(&child(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         // The handler runs for those who want to know at once. That it is there also ends an inherited ignoring of CHLD,
         // under which nobody is reaped.
         inbox.watch(Signal::CHLD.number())?;
         // The other threads block every signal.
         child().thread_block()?;
-        let descriptor = SignalFd::with_flags(&child(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         Ok(Self { descriptor, is_prompt: Cell::new(false) })
     }
 

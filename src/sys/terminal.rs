@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal as Unix};
 use nix::sys::termios::{
@@ -185,10 +186,13 @@ fn without_stops_for_output(act: impl FnOnce()) {
 
 const PATH: &str = "/dev/tty";
 
-/// Whether this process has a terminal.
+/// Whether this process has a terminal, or may have one: without a descriptor left that cannot be known.
 #[must_use]
 pub fn is_there() -> bool {
-    File::open(PATH).is_ok()
+    let has_none_left = |error: io::Error| {
+        matches!(Errno::from_raw(error.raw_os_error().unwrap_or_default()), Errno::EMFILE | Errno::ENFILE)
+    };
+    File::open(PATH).map_or_else(has_none_left, |_| true)
 }
 
 /// Whether this process is in the foreground of the terminal, which is its own: a Ctrl-C there reaches it and what

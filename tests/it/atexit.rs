@@ -570,6 +570,16 @@ fn print_is_a_handler_like_any_other() {
 }
 
 #[test]
+fn a_command_for_which_there_was_no_descriptor_costs_no_later_one() {
+    let script = "atexit([\"echo\", \"cleaned\"]);
+        let held = []; try { loop { held.push(process(1)); } } catch (e) { print(e.message); }
+        try { run([\"true\"]); } catch (e) { print(e.kind); }
+        held = []; run([\"echo\", \"one\"]); print(start([\"true\"]).wait().ok);";
+    let told = "process: cannot look up 1: too many open files\nprogram\none\ntrue\ncleaned\n";
+    code(script).under(&["prlimit", "--nofile=40"]).run().expect(0, told);
+}
+
+#[test]
 fn a_script_that_has_used_up_its_descriptors_is_cleaned_up() {
     let place = Place::new();
     let script = r#"
