@@ -420,11 +420,9 @@ impl Process {
         super::output::flush(&self.host)?;
         let sent = match &self.which {
             Kind::Started(process) => self.host.signal_process(process, signal),
-            Kind::Stranger(stranger, _) => {
-                let error = |error| refused("signal", &format!("signal {}", stranger.pid()), error);
-                stranger.signal(signal).map_err(error)?
-            }
+            Kind::Stranger(stranger, _) => stranger.signal(signal),
         };
+        let sent = sent.map_err(|error| refused("signal", &format!("signal {}", self.pid()), error))?;
         Ok(sent.into())
     }
 

@@ -19,7 +19,7 @@ use super::plan::{Fate, Plan, Source, how};
 use super::running::Unstarted;
 use super::streams::Streams;
 use crate::sys::descriptor::Which;
-use crate::sys::process::{Child, Ended, signal_process};
+use crate::sys::process::{Child, Ended, send};
 use crate::sys::signal::Signal;
 use crate::sys::tree::{self, Entry, Ticks};
 
@@ -419,14 +419,18 @@ impl<H> State<H> {
     /// # Returns
     ///
     /// Whether it was sent.
-    pub fn signal_process(&self, process: &Background, signal: Signal) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// As kill(2).
+    pub fn signal_process(&self, process: &Background, signal: Signal) -> io::Result<bool> {
         if !self.is_running(process) {
-            return false;
+            return Ok(false);
         }
-        process.expect_end_by(signal);
         // Not reaped, its number is its own.
-        signal_process(process.pid, signal);
-        true
+        send(process.pid, Some(signal))?;
+        process.expect_end_by(signal);
+        Ok(true)
     }
 
     /// Takes back that a process is stopped at the end; waits until its pipe has taken the text that it was given.

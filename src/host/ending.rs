@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::family::Kin;
 use super::stop::Stop;
-use super::{State, is_of_impatience};
+use super::{State, is_of_impatience, reason};
 use crate::sys::interrupts::Sender;
 use crate::sys::process::{self, Child, Ended, Group};
 use crate::sys::signal::Signal;
@@ -223,10 +223,25 @@ impl<H> State<H> {
         }
         ending.looks = if family.is_empty() { ending.looks + 1 } else { 0 };
         let now = Instant::now();
-        if (ended && ending.looks > 0 && self.is_all(ending.looks, kin)) || now >= until {
+        if ended && ending.looks > 0 && self.is_all(ending.looks, kin) {
+            return Step::Done(self.settle(child));
+        }
+        if now >= until {
+            let command = (!ended).then(|| child.pid());
+            command.into_iter().chain(family.iter().map(|entry| entry.pid)).for_each(|pid| self.tell_of_survivor(pid));
             return Step::Done(self.settle(child));
         }
         Step::Wait(Some(now + LOOK_AGAIN))
+    }
+
+    /// Says that a process is not to be killed: one of somebody else, as of `sudo`, or one that waits in the kernel.
+    fn tell_of_survivor(&self, pid: i32) {
+        let why = match process::send(pid, Some(Signal::KILL)) {
+            Ok(()) => "it does not end".into(),
+            Err(error) => reason(&error),
+        };
+        let name = tree::name(pid).unwrap_or_default();
+        self.complain(&format!("process {pid} (`{name}`) cannot be killed and goes on: {why}"));
     }
 
     /// Reaps a command of which nothing is left, but for what no look has found.

@@ -1,11 +1,14 @@
 //! Processes in the background: `start`, `Process`, `wait_any`, `wait_all`, `process`.
 
+use std::fs::Permissions;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getuid};
 
+use crate::files::without_rights;
 use crate::harness::{OWN_GROUP, Other, Place, code, expect_gone, is_alive, refuses};
 
 /// Fails unless the script fails with this message.
@@ -341,6 +344,33 @@ fn what_the_script_says_is_not_lost_beside_what_its_processes_say() {
 fn a_process_of_a_scope_is_stopped_with_it() {
     let script = format!("scope(|| {{ let s = {}; s.read_line(); }}); print(\"out\");", server("s"));
     code(&script).run().expect(0, "s ready\ns ends\nout\n");
+}
+
+#[test]
+fn a_process_that_may_not_be_killed_is_told_of() {
+    let place = Place::new();
+    let copy = place.path().join("as-root");
+    let found = Command::new("which").arg("setpriv").output().expect("it starts");
+    let setpriv = String::from_utf8(found.stdout).expect("it is text");
+    if !getuid().is_root() || setpriv.is_empty() {
+        return;
+    }
+    std::fs::copy(setpriv.trim(), &copy).expect("there is room");
+    std::fs::set_permissions(&copy, Permissions::from_mode(0o4755)).expect("it is ours");
+    let script = "let command = [\"./as-root\", \"--reuid\", \"0\", \"sleep\", \"600\"];
+        let r = attempt(command, #{timeout: 0.1, grace: 0.1}); print(r.timed_out);
+        let p = start(command, #{stdout: \"null\", stderr: \"null\"}); print(p.pid); while p.running && !capture([\"cat\", `/proc/${p.pid}/comm`]).contains(\"sleep\") { sleep(0.01); }
+        try { p.signal(\"TERM\"); } catch (e) { print(e.message); } p.detach();";
+    let output = without_rights(&place, script);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let pid: i32 = out.lines().nth(1).and_then(|line| line.parse().ok()).unwrap_or_else(|| panic!("{out}{err}"));
+    assert_eq!(out, format!("true\n{pid}\nsignal: cannot signal {pid}: operation not permitted\n"), "{err}");
+    let survivor = err.strip_prefix("stagesh: process ").and_then(|rest| rest.split_once(' '));
+    let (first, rest) = survivor.unwrap_or_else(|| panic!("{err}"));
+    assert_eq!(rest, "(`sleep`) cannot be killed and goes on: operation not permitted\n");
+    for pid in [pid, first.parse().expect("it is a pid")] {
+        kill(Pid::from_raw(pid), Signal::SIGKILL).expect("root may");
+    }
 }
 
 #[test]
