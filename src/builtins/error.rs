@@ -396,9 +396,13 @@ impl fmt::Display for Error {
                     Unstartable::NoFormat(file) => {
                         write!(f, "`{}` is no program, and no script with a `#!` line", file.display())
                     }
-                    Unstartable::NoInterpreter { file, interpreter } => {
+                    Unstartable::NoInterpreter { file, interpreter, is_directory } => {
                         let (file, interpreter) = (file.display(), interpreter.display());
-                        write!(f, "`{file}` is to be run by `{interpreter}`, which does not exist")
+                        let why = if *is_directory { "is a directory" } else { "does not exist" };
+                        write!(f, "`{file}` is to be run by `{interpreter}`, which {why}")
+                    }
+                    Unstartable::NoLoader(file) => {
+                        write!(f, "what is to load `{}` does not exist: is it for another system?", file.display())
                     }
                     Unstartable::NoDirectory(path, why) => {
                         let why = io::Error::from(*why);

@@ -46,7 +46,7 @@ impl<H> State<H> {
     ///
     /// # Returns
     ///
-    /// Whether the process reads.
+    /// Whether the process reads, and has not ended before it has read all.
     ///
     /// # Errors
     ///
@@ -61,7 +61,9 @@ impl<H> State<H> {
         while !self.stopped() && self.is_running(process) && carrier.lock().streams.unwritten() > MOST_UNWRITTEN {
             self.block(&[], None)?;
         }
-        Ok(true)
+        let is_running = self.is_running(process);
+        let streams = &carrier.lock().streams;
+        Ok(streams.is_fed() && (is_running || streams.unwritten() == 0))
     }
 
     /// Ends what feeds a process.

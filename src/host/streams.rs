@@ -273,6 +273,11 @@ impl Streams {
         Some(feed.bytes.len() - feed.written)
     }
 
+    /// Whether the command can be fed.
+    pub(super) fn is_fed(&self) -> bool {
+        self.feed.is_some()
+    }
+
     /// How much waits to be written.
     pub(super) fn unwritten(&self) -> usize {
         self.feed.as_ref().map_or(0, |feed| feed.bytes.len() - feed.written)

@@ -15,6 +15,9 @@ const DEFAULT_PATH: &str = "/bin:/usr/bin";
 /// The kernel reads no more of a `#!` line. Source: execve(2).
 const SHEBANG: u64 = 256;
 
+/// So many interpreters in a row are scripts themselves. Source: execve(2).
+const MOST_INTERPRETERS: u32 = 4;
+
 /// Why a program cannot be started.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Unstartable {
@@ -33,13 +36,17 @@ pub enum Unstartable {
     NotExecutable(PathBuf),
     /// The kernel does not know the format, and no `#!` line names an interpreter.
     NoFormat(PathBuf),
-    /// Its `#!` line names an interpreter that does not exist.
+    /// Its `#!` line names an interpreter that does not exist, or is a directory.
     NoInterpreter {
         /// The script.
         file: PathBuf,
         /// What its first line names.
         interpreter: PathBuf,
+        /// Whether that is a directory.
+        is_directory: bool,
     },
+    /// It is a program of the system's format, and what is to load it does not exist. Source: execve(2), `PT_INTERP`.
+    NoLoader(PathBuf),
     /// Its working directory cannot be entered; why.
     NoDirectory(PathBuf, Errno),
     /// The words and the environment are longer than the kernel takes. Source: execve(2), `E2BIG`.
@@ -115,16 +122,22 @@ pub fn explain(error: &io::Error, file: &Path) -> Option<Unstartable> {
     match Errno::from_raw(error.raw_os_error()?) {
         Errno::ENOEXEC => Some(Unstartable::NoFormat(file.into())),
         Errno::E2BIG => Some(Unstartable::TooLong),
-        Errno::ENOENT | Errno::ENOTDIR => {
-            let interpreter = interpreter(file)?;
-            (!interpreter.exists()).then(|| Unstartable::NoInterpreter { file: file.into(), interpreter })
-        }
-        Errno::EACCES => {
-            let interpreter = interpreter(file)?;
-            let meta = std::fs::metadata(&interpreter).ok()?;
-            (!is_executable(&interpreter, &meta)).then_some(Unstartable::NotExecutable(interpreter))
-        }
+        Errno::ENOENT | Errno::ENOTDIR => explain_file(file, MOST_INTERPRETERS),
+        Errno::EACCES => explain_file(file, MOST_INTERPRETERS).filter(|why| !matches!(why, Unstartable::NoLoader(_))),
         _ => None,
+    }
+}
+
+/// What is wrong with a file that was found, or with what its first line names, which may be a script as well.
+fn explain_file(file: &Path, most: u32) -> Option<Unstartable> {
+    let Some(interpreter) = interpreter(file).filter(|_| most > 0) else {
+        let is_program = std::fs::metadata(file).is_ok_and(|meta| meta.is_file() && is_executable(file, &meta));
+        return is_program.then(|| Unstartable::NoLoader(file.into()));
+    };
+    match std::fs::metadata(&interpreter) {
+        Ok(meta) if !meta.is_dir() && is_executable(&interpreter, &meta) => explain_file(&interpreter, most - 1),
+        Ok(meta) if !meta.is_dir() => Some(Unstartable::NotExecutable(interpreter)),
+        found => Some(Unstartable::NoInterpreter { file: file.into(), interpreter, is_directory: found.is_ok() }),
     }
 }
 

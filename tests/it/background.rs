@@ -121,6 +121,11 @@ fn a_line_that_is_late_is_an_error_of_its_own() {
         "let p = start([\"sleep\", \"600\"]); p.read_line();",
         "read_line: what `sleep 600` writes is not captured",
     );
+    // It ends before it has read all, or closes its stdin.
+    for end in ["read x", "read x; exec <&-; echo closed; sleep 600"] {
+        let script = "let p = start(shell(args()[0]), #{stdin: \"pipe\"}); let text = \"line\\n\"; text.pad(4000000, 'x'); print(p.write(text));";
+        code(script).arg(end).run().expect(0, if end == "read x" { "false\n" } else { "closed\nfalse\n" });
+    }
     refuses("let p = start([\"sleep\", \"600\"]); p.write(\"x\");", "write: `sleep 600` reads no pipe");
 }
 

@@ -289,6 +289,39 @@ fn a_script_without_a_first_line_and_one_without_its_interpreter_are_told_apart(
 }
 
 #[test]
+fn what_is_wrong_with_an_interpreter_is_told_wherever_it_is() {
+    let place = Place::new();
+    let program = |name: &str, text: &[u8]| {
+        let file = place.write(name, text);
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it is ours");
+        file.display().to_string()
+    };
+    let lost = program("lost", b"#!/no/such\n");
+    let chain = program("chain", format!("#!{lost}\n").as_bytes());
+    let to_directory = program("to-directory", b"#!/usr\n");
+    let closed = place.write("closed", "").display().to_string();
+    let to_closed = program("to-closed", format!("#!{closed}\n").as_bytes());
+    for (file, message) in [
+        (chain, format!("`{lost}` is to be run by `/no/such`, which does not exist")),
+        (to_directory.clone(), format!("`{to_directory}` is to be run by `/usr`, which is a directory")),
+        (to_closed, format!("`{closed}` is not executable (chmod +x)")),
+    ] {
+        code("run([args()[0]]);")
+            .arg(&file)
+            .run()
+            .expect_code(1)
+            .expect_error(&format!("cannot start `{file}`: {message}\n"));
+    }
+    // A program of another system.
+    let text = std::fs::read("/bin/true").expect("it is there");
+    let loader = b"/lib64/ld-";
+    let Some(at) = text.windows(loader.len()).position(|part| part == loader) else { return };
+    let foreign = program("foreign", &[&text[..at], b"/none9/ld-", &text[at + loader.len()..]].concat());
+    let message = format!("what is to load `{foreign}` does not exist: is it for another system?\n");
+    code("run([args()[0]]);").arg(&foreign).run().expect_code(1).expect_error(&message);
+}
+
+#[test]
 fn words_that_are_too_long_are_told() {
     let script = "let word = \"x\"; word.pad(200000, 'x'); run([\"true\", word]);";
     code(script).run().expect_code(1).expect_error("its words and its environment are longer than the system takes");
