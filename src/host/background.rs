@@ -325,8 +325,8 @@ impl<H> State<H> {
         }
         let left = self.left_by(&process.kin);
         process.remember(&left);
-        process.has_heirs.set(!left.is_empty());
-        if left.is_empty() && !process.is_running() {
+        process.has_heirs.set(self.has_left(&left, &process.kin));
+        if !process.has_heirs.get() && !process.is_running() {
             self.drop_entry(process);
         }
     }

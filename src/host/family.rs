@@ -56,8 +56,9 @@ impl<H> State<H> {
         let Some(session) = all.iter().find(|entry| entry.pid == me).map(|entry| entry.session) else {
             let group = child.pid();
             if child.has_ended() {
-                // Not reaped it would count as one of its group.
+                // Not reaped it would count as one of its group, as would what it left behind.
                 child.try_wait();
+                self.reap();
             }
             let is_there = child.group() == Group::Own && process::group_exists(group);
             return if is_there { vec![tree::group(group)] } else { Vec::new() };
@@ -105,6 +106,15 @@ impl<H> State<H> {
             Some(children) => self.left_among(self.orphans_among(children), kin).is_empty(),
             None => looks >= LOOKS,
         }
+    }
+
+    /// Whether the command has left something behind.
+    pub(super) fn has_left(&self, left: &[Entry], kin: &Kin) -> bool {
+        if left.is_empty() && !tree::is_known() {
+            self.reap();
+            return process::group_exists(kin.pid);
+        }
+        !left.is_empty()
     }
 
     /// The orphans that were the command's, and are alive.

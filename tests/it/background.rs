@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getuid};
 
-use crate::files::without_rights;
+use crate::files::{in_namespace, without_rights};
 use crate::harness::{OWN_GROUP, Other, Place, code, expect_gone, is_alive, refuses};
 
 /// Fails unless the script fails with this message.
@@ -349,6 +349,17 @@ fn what_the_script_says_is_not_lost_beside_what_its_processes_say() {
 fn a_process_of_a_scope_is_stopped_with_it() {
     let script = format!("scope(|| {{ let s = {}; s.read_line(); }}); print(\"out\");", server("s"));
     code(&script).run().expect(0, "s ready\ns ends\nout\n");
+}
+
+#[test]
+fn without_a_proc_the_group_of_a_process_is_stopped_in_its_turn() {
+    let place = Place::new();
+    // What was left behind ends, and is waited for by nobody: the pipe of this test says so.
+    let script = r#"mount -t tmpfs none /proc && exec "$0" -e 'let p = start(["sh", "-c", "sleep 600 & exit 0"]); p.wait();
+        print(handlers().len()); let late = || attempt(["sh", "-c", "(sleep 601 &) ; sleep 602"], #{timeout: 0.1, grace: 600});
+        print(late.call().timed_out); print(late.call().timed_out);'"#;
+    let Some(out) = in_namespace(&place, script) else { return };
+    assert_eq!(out, "1\ntrue\ntrue\n");
 }
 
 #[test]
