@@ -24,6 +24,8 @@ pub fn described(value: Dynamic) -> Dynamic {
     let is_rhais = map.contains_key("message") && map.get("error").is_some_and(is_name_of_error);
     if is_rhais {
         let message = map.get("message").map(|text| bare(&text.to_string()).to_string()).unwrap_or_default();
+        // A text is given as either of three types.
+        let message = message.replace("&str | ImmutableString | String", "string");
         map.insert("message".into(), names::in_text(&lower_first(&message)).into());
         map.insert("kind".into(), SCRIPT.into());
     }

@@ -129,7 +129,7 @@ impl Reader<'_> {
     ///
     /// [`Error::Option`].
     pub fn line(&self, key: &str, value: &Dynamic) -> Result<String, Error> {
-        line_of(value).ok_or_else(|| self.wrong(key, "a string of one line", value))
+        line_of(value).ok_or_else(|| self.wrong(key, "a line that is not empty", value))
     }
 }
 

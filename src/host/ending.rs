@@ -18,7 +18,7 @@ use crate::sys::tree::{self, Entry};
 const AT_ONCE: Duration = Duration::from_millis(2);
 
 /// How long to wait for the kernel to remove what was killed; a process stuck in the kernel takes longer.
-const KILLED: Duration = Duration::from_secs(2);
+pub(super) const KILLED: Duration = Duration::from_secs(2);
 
 /// A pause between looks at what was killed, for the deaths that the kernel does not report to us.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
@@ -235,7 +235,7 @@ impl<H> State<H> {
     }
 
     /// Says that a process is not to be killed: one of somebody else, as of `sudo`, or one that waits in the kernel.
-    fn tell_of_survivor(&self, pid: i32) {
+    pub(super) fn tell_of_survivor(&self, pid: i32) {
         let why = match process::send(pid, Some(Signal::KILL)) {
             Ok(()) => "it does not end".into(),
             Err(error) => reason(&error),

@@ -9,8 +9,8 @@ impl EntryId {
     pub const BOTTOM: Self = Self(0);
 }
 
-/// A stack from whose middle entries can be taken. Every operation but [`ExitStack::iter`] takes a time
-/// that does not grow with the number of entries, or with its logarithm.
+/// A stack from whose middle entries can be taken. Every operation takes a time that does not grow with the number of entries,
+/// or grows with its logarithm, but for [`ExitStack::iter`] and [`ExitStack::remove_where`].
 #[derive(Debug)]
 pub struct ExitStack<H> {
     /// In the order of their ids; `None` was taken.

@@ -90,14 +90,15 @@ impl HandlerFrame {
 pub(super) struct Frame {
     /// `None` for the script.
     pub(super) handler: Option<HandlerFrame>,
-    pub(super) stop: Option<Stop>,
+    /// What has stopped it, once and for all.
+    pub(super) latch: Option<Stop>,
     /// The stages that run in it, the innermost last.
     pub(super) stages: Vec<Open>,
 }
 
 impl Frame {
     pub(super) fn new(handler: Option<HandlerFrame>) -> Self {
-        Self { handler, stop: None, stages: Vec::new() }
+        Self { handler, latch: None, stages: Vec::new() }
     }
 
     /// Whether what runs in it may not go on for ever.
@@ -106,9 +107,9 @@ impl Frame {
             || self.handler.as_ref().is_some_and(|handler| handler.deadline.is_some())
     }
 
-    /// What stops what runs in it.
+    /// What stops what runs in it: the latch, or the limit of a stage.
     pub(super) fn stop(&self) -> Option<Stop> {
-        self.stop.or_else(|| self.stages.iter().any(Open::is_over).then_some(Stop::TimedOut))
+        self.latch.or_else(|| self.stages.iter().any(Open::is_over).then_some(Stop::TimedOut))
     }
 }
 
@@ -161,7 +162,7 @@ impl<H> State<H> {
         let (frame, below) = {
             let mut frames = self.frames.borrow_mut();
             let frame = frames.pop()?;
-            (frame, frames.last().map(|below| (below.stop, below.handler.is_some())))
+            (frame, frames.last().map(|below| (below.latch, below.handler.is_some())))
         };
         let (stop, is_handler) = below.unwrap_or_default();
         self.refresh_attention();
@@ -172,7 +173,7 @@ impl<H> State<H> {
         if !is_handler {
             self.die_of_dead_output();
         }
-        frame.stop
+        frame.latch
     }
 
     /// Whether a handler runs.
@@ -193,7 +194,7 @@ impl<H> State<H> {
         let frames = self.frames.borrow();
         let handler = frames.get(1).and_then(|frame| frame.handler.as_ref());
         match self.phase.get() {
-            Phase::Running => frames.first()?.stop.map(Outcome::of_stop),
+            Phase::Running => frames.first()?.latch.map(Outcome::of_stop),
             Phase::Unwinding | Phase::Done => handler?.info.outcome.as_deref().cloned(),
         }
     }
@@ -223,7 +224,7 @@ impl<H> State<H> {
     pub fn begin_unwinding(&self) -> EntryId {
         self.phase.set(Phase::Unwinding);
         if let Some(script) = self.frames.borrow_mut().first_mut() {
-            script.stop = None;
+            script.latch = None;
         }
         self.refresh_attention();
         EntryId::BOTTOM

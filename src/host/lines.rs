@@ -44,7 +44,7 @@ impl<H> State<H> {
     /// Begins a line after what has stopped the one before.
     pub fn begin_line(&self) {
         if let Some(script) = self.frames.borrow_mut().first_mut() {
-            script.stop = None;
+            script.latch = None;
         }
         // Whoever pressed the key again and again meant what has stopped.
         self.blemishes.borrow_mut().retain(|blemish| !matches!(blemish, Blemish::Signal(Signal::INT)));

@@ -244,7 +244,7 @@ impl<H> State<H> {
     /// Latches a stop of what runs; the first wins.
     pub fn stop(&self, stop: Stop) {
         if let Some(frame) = self.frames.borrow_mut().last_mut() {
-            frame.stop.get_or_insert(stop);
+            frame.latch.get_or_insert(stop);
         }
         self.attention.set(true);
     }
@@ -287,11 +287,11 @@ impl<H> State<H> {
         let running = self.phase.get() == Phase::Running;
         let (script_goes_on, in_handler) = {
             let frames = self.frames.borrow();
-            (running && frames.first().is_some_and(|script| script.stop.is_none()), frames.len() > 1)
+            (running && frames.first().is_some_and(|script| script.latch.is_none()), frames.len() > 1)
         };
         if script_goes_on {
             // Below a handler of a `scope` it waits in the script's latch until the handler is done.
-            self.frames.borrow_mut()[0].stop = Some(Stop::Signal(caught.signal));
+            self.frames.borrow_mut()[0].latch = Some(Stop::Signal(caught.signal));
             self.ended_by.set(Some(caught));
             if !in_handler {
                 self.attention.set(true);
@@ -358,7 +358,7 @@ impl<H> State<H> {
         self.interrupts.be_prompt(has_background && self.background.borrow().iter().any(is_running));
         let has_clock = has_background && self.background_alarm().is_some();
         let frames = self.frames.borrow();
-        let has_more = |frame: &Frame| frame.stop.is_some() || frame.has_limit();
+        let has_more = |frame: &Frame| frame.latch.is_some() || frame.has_limit();
         let is_of_frame = frames.len() > 1 || frames.last().is_some_and(has_more);
         self.attention.set(is_of_frame || has_clock);
     }
@@ -377,12 +377,12 @@ impl<H> State<H> {
         frames.iter_mut().flat_map(|frame| &mut frame.stages).for_each(|stage| stage.look_at_clock(now));
         let is_late = |frame: &Frame| {
             let deadline = frame.handler.as_ref().and_then(|handler| handler.deadline);
-            frame.stop.is_none() && deadline.is_some_and(|deadline| now >= deadline)
+            frame.latch.is_none() && deadline.is_some_and(|deadline| now >= deadline)
         };
         if let Some(late) = frames.iter().position(is_late) {
             // With it ends what it waits for.
             for frame in &mut frames[late..] {
-                frame.stop.get_or_insert(Stop::TimedOut);
+                frame.latch.get_or_insert(Stop::TimedOut);
             }
         }
         let handlers = frames.iter_mut().filter_map(|frame| frame.handler.as_mut());
@@ -398,7 +398,7 @@ impl<H> State<H> {
             let of_stages = frame.stages.iter().filter_map(Open::deadline).min();
             let handler = frame.handler.as_mut();
             // A latched stop makes the deadline old news.
-            let deadline = handler.as_ref().and_then(|handler| handler.deadline.filter(|_| frame.stop.is_none()));
+            let deadline = handler.as_ref().and_then(|handler| handler.deadline.filter(|_| frame.latch.is_none()));
             [of_stages, deadline, handler.and_then(|handler| handler.mention(Instant::now))]
         });
         times.flatten().chain(self.background_alarm()).min()

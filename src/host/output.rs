@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::live::Live;
-use crate::sys::descriptor::{self, Way, Which};
+use crate::sys::descriptor::{self, PIECE, Way, Which};
 use crate::sys::interrupts::{Waker, with_all_blocked};
 use crate::sys::quiet_write;
 
@@ -25,9 +25,6 @@ const FULL: usize = 64 * 1024;
 
 /// So many lines are written at once before there is the thread: it costs as much to start it.
 const EARLY: u32 = 16;
-
-/// What a pipe that polls as writable takes without blocking, unless another process fills it in between. Source: POSIX `PIPE_BUF` on Linux.
-const CHUNK: usize = 4096;
 
 /// Why output did not reach its reader.
 #[derive(Debug)]
@@ -367,7 +364,7 @@ pub(super) fn write_now(which: Which, way: &mut Option<Way>, bytes: &[u8]) -> io
         Way::Plain => quiet_write::write(which.own(), bytes),
         Way::Apart(own) => quiet_write::write(own, bytes),
         Way::Polled if descriptor::is_writable(which.own()) => {
-            quiet_write::write(which.own(), &bytes[..bytes.len().min(CHUNK)])
+            quiet_write::write(which.own(), &bytes[..bytes.len().min(PIECE)])
         }
         Way::Polled => Err(io::ErrorKind::WouldBlock.into()),
     }

@@ -6,12 +6,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::{PATIENCE, State};
-use crate::sys::descriptor::{self, Access, wait_writable_for};
+use crate::sys::descriptor::{self, Access, PIECE, wait_writable_for};
 use crate::sys::quiet_write;
 use crate::sys::replace::replace;
-
-/// What a pipe that is ready takes without blocking. Source: POSIX, `PIPE_BUF`.
-const PIECE: usize = 512;
 
 impl<H> State<H> {
     /// Writes the report in one step: a reader sees the file that was there, or the whole new one. What is no regular

@@ -224,7 +224,7 @@ impl<H> State<H> {
             let frame = frames.last_mut().expect("the script has a frame");
             let late = frame.stages.iter().find(|stage| stage.is_over());
             let late = late.and_then(|late| Some((late.label.name.clone(), late.limit.as_ref()?.time)));
-            let end = match (frame.stop, late, error) {
+            let end = match (frame.latch, late, error) {
                 (Some(stop), ..) => StageEnd::Stopped(stop),
                 (None, Some((name, limit)), _) => StageEnd::TimedOut { name, limit },
                 (None, None, Some(message)) => StageEnd::Failed(message),
@@ -242,7 +242,7 @@ impl<H> State<H> {
     /// Whether what runs is stopped by the limit of a stage, and by nothing else.
     #[must_use]
     pub fn is_stage_over(&self) -> bool {
-        let is_over = |frame: &Frame| frame.stop.is_none() && frame.stop().is_some();
+        let is_over = |frame: &Frame| frame.latch.is_none() && frame.stop().is_some();
         self.frames.borrow().last().is_some_and(is_over)
     }
 

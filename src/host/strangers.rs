@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use super::State;
+use super::ending::KILLED;
 use crate::sys::descriptor::Interest;
 use crate::sys::signal::Signal;
 use crate::sys::stranger::Stranger;
@@ -52,17 +53,21 @@ impl<H> State<H> {
     ///
     /// As poll(2) and kill(2).
     pub fn see_off(&self, strangers: &[&Stranger], grace: Option<Instant>) -> io::Result<()> {
-        let mut is_killed = false;
+        let (mut until, mut is_killed) = (grace, false);
         loop {
             let running: Vec<&Stranger> = strangers.iter().copied().filter(|stranger| stranger.is_running()).collect();
             if running.is_empty() || self.stopped() {
                 return Ok(());
             }
-            if !is_killed && grace.is_some_and(|grace| Instant::now() >= grace) {
+            if until.is_some_and(|until| Instant::now() >= until) {
+                if is_killed {
+                    running.iter().for_each(|stranger| self.tell_of_survivor(stranger.pid()));
+                    return Ok(());
+                }
                 running.iter().try_for_each(|stranger| stranger.signal(Signal::KILL).map(drop))?;
-                is_killed = true;
+                (until, is_killed) = (Some(Instant::now() + KILLED), true);
             }
-            self.block_for(&running, grace.filter(|_| !is_killed))?;
+            self.block_for(&running, until)?;
         }
     }
 }

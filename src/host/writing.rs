@@ -58,8 +58,8 @@ impl<H> State<H> {
         }
     }
 
-    /// Writes text of the script to standard error, after what was printed. One that is dead is no matter; the
-    /// clean-up drops what a reader does not read.
+    /// Writes text of the script to standard error, after what was printed. One that is dead is no matter; what a reader
+    /// does not read that the clean-up has waited for is kept for later, as far as that goes.
     ///
     /// # Errors
     ///
@@ -70,8 +70,7 @@ impl<H> State<H> {
         self.eprint_bytes(self.log.masked(text).as_bytes())
     }
 
-    /// Writes to standard error, and waits for its reader. What a reader does not read that the clean-up has waited for
-    /// is kept for later, as far as that goes.
+    /// The same of what the log has already, and is masked.
     pub(super) fn eprint_bytes(&self, bytes: &[u8]) -> Result<(), WriteError> {
         self.add_to_stderr(bytes);
         while !self.output.outlet().try_write(Which::Stderr) {

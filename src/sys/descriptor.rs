@@ -411,6 +411,10 @@ pub fn wait_writable(fd: BorrowedFd<'_>) {
     let _ = poll(&mut fds, PollTimeout::NONE);
 }
 
+/// What a pipe that polls as writable takes without blocking, unless another process fills it in between. Source: POSIX,
+/// `PIPE_BUF`.
+pub const PIECE: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
+
 /// Waits for so long that a write would not block; signals wait, too.
 ///
 /// # Returns

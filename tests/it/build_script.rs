@@ -58,7 +58,7 @@ impl Site {
 
     /// From now on `program`, called with a word that has this text in it, does its work and then this.
     fn stand_in(&self, program: &str, word: &str, then: &str) {
-        let real = find(program);
+        let real = crate::harness::program(program);
         let text = format!("#!/bin/sh\ncase \"$*\" in *{word}*) {real} \"$@\"; {then};; esac\nexec {real} \"$@\"\n");
         let path = self.place.write(&format!("bin/{program}"), text);
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
@@ -73,12 +73,6 @@ impl Site {
         };
         assert_eq!((list("out"), list("tmp")), (result.iter().map(ToString::to_string).collect(), Vec::new()));
     }
-}
-
-fn find(program: &str) -> String {
-    let path = std::env::var_os("PATH").expect("there is a PATH");
-    let found = std::env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.is_file());
-    found.unwrap_or_else(|| panic!("{program} is not installed")).display().to_string()
 }
 
 /// The names in a packed result.

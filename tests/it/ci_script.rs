@@ -8,7 +8,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Live, Place, Run, expect_gone, file, root};
+use crate::harness::{Live, Place, Run, expect_gone, file, program, root};
 
 const SIGNALS: [Signal; 5] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGPIPE, Signal::SIGTERM];
 
@@ -45,7 +45,7 @@ impl Server {
         }
         let git =
             "case \"$*\" in *rev-parse*) point rev-parse;; *clone*) point clone;; *--detach*) point checkout;; esac";
-        server.stand_in("git", &format!("{git}\nexec {} \"$@\"", find("git")));
+        server.stand_in("git", &format!("{git}\nexec {} \"$@\"", program("git")));
         server.stand_in("gpg", "point gpg; cat \"$6\" > \"$4\"");
         let make = "case \"$*\" in deploy) point deploy; cp secrets.env \"$SITE\"; echo deployed;; *) point build; cat secrets.env; tr -d '\"' < secrets.env; echo built \"$@\";; esac";
         server.stand_in("make", make);
@@ -116,12 +116,6 @@ impl Server {
             assert!(free.expect("flock is installed").success(), "somebody has the lock");
         }
     }
-}
-
-fn find(program: &str) -> String {
-    let path = std::env::var_os("PATH").expect("there is a PATH");
-    let found = std::env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.is_file());
-    found.expect("it is installed").display().to_string()
 }
 
 #[test]

@@ -284,6 +284,23 @@ impl Drop for Other {
     }
 }
 
+/// Looks until something is so of which nothing tells.
+#[track_caller]
+pub(crate) fn look_until(mut is_so: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
+    let deadline = Instant::now() + WATCHDOG;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{}", otherwise());
+        std::thread::yield_now();
+    }
+}
+
+/// The file of a program.
+pub(crate) fn program(name: &str) -> String {
+    let path = std::env::var_os("PATH").expect("there is a PATH");
+    let found = std::env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.is_file());
+    found.unwrap_or_else(|| panic!("{name} is not installed")).display().to_string()
+}
+
 /// A run that is alive. Dropped, it is killed with its group.
 pub(crate) struct Live {
     words: Vec<String>,
@@ -350,19 +367,13 @@ impl Live {
 
     /// Waits until it catches the signal: from then on it is not killed by it.
     pub(crate) fn wait_until_caught(&mut self, signal: Signal) -> &mut Self {
-        let deadline = Instant::now() + WATCHDOG;
         let path = format!("/proc/{}/status", self.pid());
-        // Nothing tells of it: this looks until it is so.
-        loop {
+        let is_caught = || {
             let status = std::fs::read_to_string(&path).unwrap_or_default();
-            if signal_set(&status, "SigCgt:").is_some_and(|caught| caught >> (signal as i32 - 1) & 1 == 1) {
-                return self;
-            }
-            if Instant::now() > deadline {
-                self.fail(&format!("it does not catch {signal}"));
-            }
-            std::thread::yield_now();
-        }
+            signal_set(&status, "SigCgt:").is_some_and(|caught| caught >> (signal as i32 - 1) & 1 == 1)
+        };
+        look_until(is_caught, || format!("it does not catch {signal}"));
+        self
     }
 
     fn fail(&mut self, what: &str) -> ! {

@@ -55,9 +55,9 @@ fn a_wrong_type_is_refused_with_what_is_right() {
         ("ok: []", "`ok` is an array of at least one status"),
         ("ok: [256]", "`ok` is an array of at least one status"),
         ("ok: [\"0\"]", "`ok` is an array of at least one status"),
-        ("name: 5", "`name` is a string of one line, not `5`"),
-        ("name: \"a\\nb\"", "`name` is a string of one line"),
-        ("name: \"\"", "`name` is a string of one line"),
+        ("name: 5", "`name` is a line that is not empty, not `5`"),
+        ("name: \"a\\nb\"", "`name` is a line that is not empty"),
+        ("name: \"\"", "`name` is a line that is not empty"),
         ("quiet: 1", "`quiet` is true or false, not `1`"),
         ("foreground: ()", "`foreground` is true or false, not `()`"),
     ] {

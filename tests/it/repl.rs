@@ -2,12 +2,11 @@
 
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
-use std::time::Instant;
 
 use nix::sys::signal::Signal;
 use pty_process::blocking::Command;
 
-use crate::harness::{CHANGES_OUTPUT, Place, WATCHDOG, stagesh};
+use crate::harness::{CHANGES_OUTPUT, Place, WATCHDOG, look_until, stagesh};
 use crate::terminal::{CTRL_C, CTRL_Z, Terminal, hang_up_after, read_until};
 
 const CTRL_D: &[u8] = b"\x04";
@@ -297,11 +296,7 @@ fn a_terminal_that_is_closed_ends_a_session_that_gets_no_hup() {
         let register = "let h = atexit(|| sh(\"echo $$ >> log; mv log cleaned\")); print(\"rea\" + \"dy\");\r";
         hang_up_after(command, &[("", "> "), (register, "ready\r\n"), ("", "> ")]);
         // The shell that has started it may have ended before.
-        let deadline = Instant::now() + WATCHDOG;
-        while !place.path().join("cleaned").exists() {
-            assert!(Instant::now() < deadline, "{shell}: no handler has run");
-            std::thread::yield_now();
-        }
+        look_until(|| place.path().join("cleaned").exists(), || format!("{shell}: no handler has run"));
         assert_eq!(place.read("cleaned").lines().count(), 1, "{shell}");
     }
 }
@@ -566,11 +561,8 @@ fn a_terminal_that_nobody_reads_holds_up_no_handler() {
     // Each key at the begin of a long line writes all of it again: the editor waits for whoever reads the screen.
     let keys = format!("\x1b[200~{}\x1b[201~{}", "x".repeat(3000), "\x01y".repeat(60));
     (&pty).write_all(keys.as_bytes()).expect("it is open");
-    let deadline = Instant::now() + WATCHDOG;
-    while rustix::io::ioctl_fionread(&pty).expect("it is open") < 4000 {
-        assert!(Instant::now() < deadline, "the editor writes nothing");
-        std::thread::yield_now();
-    }
+    let is_writing = || rustix::io::ioctl_fionread(&pty).expect("it is open") >= 4000;
+    look_until(is_writing, || "the editor writes nothing".into());
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid is a pid_t"));
     nix::sys::signal::kill(pid, Signal::SIGTERM).expect("it is ours");
     let has_ended = ended.recv_timeout(WATCHDOG).is_ok();

@@ -117,7 +117,7 @@ fn what_retry_and_wait_until_are_told_is_looked_at_first() {
     for (told, message) in [
         ("-1", "wait_until: expected a number of seconds, at least 0, or a map of options, not `-1`"),
         ("#{every: \"x\", timeout: 1}", "wait_until: `every` is a number of seconds, at least 0, not the string \"x\""),
-        ("#{what: \"\", timeout: 1}", "wait_until: `what` is a string of one line, not the string \"\""),
+        ("#{what: \"\", timeout: 1}", "wait_until: `what` is a line that is not empty, not the string \"\""),
         ("#{what: \"ssh\"}", "wait_until: `timeout`: it is missing"),
         ("#{timout: 3}", "wait_until: there is no option `timout` (did you mean `timeout`?"),
     ] {

@@ -159,7 +159,7 @@ fn a_stage_refuses_what_it_cannot_call_before_it_begins() {
         ("stage(\"\", || 1);", "stage: expected a name of one line, not the string \"\""),
         ("stage(\"a\\nb\", || 1);", "stage: expected a name of one line, not the string \"a\\nb\""),
         ("stage(#{}, || 1);", "stage: its map has no `name`"),
-        ("stage(#{name: 1}, || 1);", "stage: `name` is a string of one line, not `1`"),
+        ("stage(#{name: 1}, || 1);", "stage: `name` is a line that is not empty, not `1`"),
         ("stage(#{name: \"s\", timeout: -1}, || 1);", "stage: `timeout` is a number of seconds, at least 0, not `-1`"),
         ("stage(#{name: \"s\", tiemout: 1}, || 1);", "stage: there is no option `tiemout` (did you mean `timeout`?"),
     ] {

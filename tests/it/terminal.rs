@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
 use pty_process::blocking::{Command, Pty, open};
 
-use crate::harness::{CHANGES_OUTPUT, Collected, Place, WATCHDOG, expect_gone, stagesh, watch};
+use crate::harness::{CHANGES_OUTPUT, Collected, Place, WATCHDOG, expect_gone, look_until, stagesh, watch};
 
 pub(crate) const CTRL_C: &[u8] = b"\x03";
 const CTRL_BACKSLASH: &[u8] = b"\x1c";
@@ -102,12 +102,8 @@ impl Terminal {
 
     /// Waits until what is typed is not shown.
     pub(crate) fn wait_until_hidden(&mut self) -> &mut Self {
-        let deadline = Instant::now() + WATCHDOG;
-        // Nothing tells of it: this looks until it is so.
-        while tcgetattr(&*self.keys).expect("it is open").local_flags.contains(LocalFlags::ECHO) {
-            assert!(Instant::now() < deadline, "what is typed is shown\n{}", self.screen.text());
-            std::thread::yield_now();
-        }
+        let is_hidden = || !tcgetattr(&*self.keys).expect("it is open").local_flags.contains(LocalFlags::ECHO);
+        look_until(is_hidden, || "what is typed is shown".into());
         self
     }
 
@@ -442,12 +438,8 @@ fn a_terminal_that_nobody_reads_holds_up_no_handler() {
     let mut child = command.spawn(inside).expect("the program starts");
     let ended = watch(&child);
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid is a pid_t"));
-    let deadline = Instant::now() + WATCHDOG;
     for file in ["ready", "cleaned"] {
-        while !place.path().join(file).exists() {
-            assert!(Instant::now() < deadline, "there is no {file}");
-            std::thread::yield_now();
-        }
+        look_until(|| place.path().join(file).exists(), || format!("there is no {file}"));
         // The second ends the wait for the reader, who would get what is left.
         nix::sys::signal::kill(pid, Signal::SIGTERM).expect("it is ours");
     }
