@@ -196,11 +196,12 @@ fn wait_for_news(verb: &'static str, host: &Host, processes: &[Process], until: 
     host.block_for(&strangers, until).map_err(|error| refused(verb, "wait", error))
 }
 
-/// What runs is stopped while it waits for processes. At the limit of a stage they are ended with the stage, but those
-/// that were not started here; else each is stopped in its turn.
+/// What runs is stopped while it waits for processes. At the limit of a stage they are ended with the stage, but those that
+/// were not started here, or detached; else each is stopped in its turn.
 fn given_up(host: &Host, processes: &[Process]) -> Box<EvalAltResult> {
     if host.is_stage_over() {
-        let own: Vec<&Process> = processes.iter().filter(|process| matches!(process.which, Kind::Started(_))).collect();
+        let is_own = |process: &&Process| matches!(&process.which, Kind::Started(own) if !own.is_detached());
+        let own: Vec<&Process> = processes.iter().filter(is_own).collect();
         if let Err(error) = stop_all(host, &own) {
             host.complain(&error.to_string());
         }

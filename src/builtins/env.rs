@@ -1,14 +1,23 @@
 //! `env::…`: the environment of commands, and what the script runs on.
 
 use std::ffi::OsString;
+use std::io;
 use std::num::NonZero;
 use std::os::unix::ffi::OsStringExt;
 
-use rhai::{Dynamic, Map};
+use rhai::{Dynamic, EvalAltResult, Map};
 
-use super::error::Error;
+use super::error::{Error, stopped};
 use super::{Call, Registry, args, command};
 use crate::sys::account::{self, Key};
+
+/// The error of an account of which nobody could be asked.
+pub fn not_looked_up(call: &Call<'_>, verb: &'static str, error: io::Error) -> Box<EvalAltResult> {
+    if call.host.stopped() {
+        return stopped();
+    }
+    Error::System { verb, action: "look up the account".into(), error }.into()
+}
 
 /// Registers the builtins of this file.
 pub fn register(registry: &mut Registry<'_>) {
@@ -32,10 +41,13 @@ pub fn register(registry: &mut Registry<'_>) {
         let named = all.filter_map(|(name, value)| Some((name.to_str()?.into(), args::from_os(&value))));
         Ok(named.collect::<Map>().into())
     });
-    registry
-        .add("env::home", |call, _| Ok(call.host.home().map_or(Dynamic::UNIT, |home| args::from_os(home.as_os_str()))));
+    registry.add("env::home", |call, _| {
+        let home = call.host.home().map_err(|error| not_looked_up(call, "env::home", error))?;
+        Ok(home.map_or(Dynamic::UNIT, |home| args::from_os(home.as_os_str())))
+    });
     registry.add("env::user", |call, _| {
-        Ok(call.host.account(Key::Own).map_or(Dynamic::UNIT, |account| account.name.into()))
+        let account = call.host.account(Key::Own).map_err(|error| not_looked_up(call, "env::user", error))?;
+        Ok(account.map_or(Dynamic::UNIT, |account| account.name.into()))
     });
     registry.add("env::hostname", |_, _| {
         let refused = |error| Error::System { verb: "env::hostname", action: "ask for the name".into(), error };

@@ -322,7 +322,9 @@ pub fn remove_all(verb: &'static str, host: &Host, path: &Path) -> Result<(), Ra
         Some(b"." | b"..") => return Err(refuse("`.` and `..` are no names")),
         Some(_) => {}
     }
-    let home = host.home().map(|home| home.canonicalize().unwrap_or(home));
+    // Where that cannot be known, it may be.
+    let home = host.home().map_err(|error| raise(host, verb, "look for the home directory in", path, error))?;
+    let home = home.map(|home| home.canonicalize().unwrap_or(home));
     if home.is_some_and(|home| replace::full_name(path).is_ok_and(|full| is_directory(&full) && home.starts_with(full)))
     {
         return Err(refuse("the home directory is in it, or is it"));

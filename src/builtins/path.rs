@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use rhai::Dynamic;
 
 use super::error::Error;
-use super::{Call, CallResult, Registry, args};
+use super::{Call, CallResult, Registry, args, env};
 use crate::sys::account::Key;
 
 /// Registers the builtins of this file.
@@ -100,10 +100,10 @@ fn expand(call: &Call<'_>, given: &[Dynamic]) -> CallResult {
     let Some(name) = first.strip_prefix(b"~") else { return Ok(args::from_os(path.as_os_str())) };
     let home = match std::str::from_utf8(name) {
         Ok("") => call.host.home(),
-        Ok(name) => call.host.account(Key::Name(name.into())).map(|account| account.home),
-        Err(_) => None,
+        Ok(name) => call.host.account(Key::Name(name.into())).map(|found| found.map(|account| account.home)),
+        Err(_) => Ok(None),
     };
-    let Some(home) = home else {
+    let Some(home) = home.map_err(|error| env::not_looked_up(call, verb, error))? else {
         let who = if name.is_empty() { "this user".into() } else { format!("`{}`", String::from_utf8_lossy(name)) };
         return Err(Error::Misuse(verb, format!("the home directory of {who} is not known")).into());
     };

@@ -260,7 +260,7 @@ impl<'i> Desk<'_, 'i> {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        let home = || self.host().home();
+        let home = || self.host().home().ok().flatten();
         let path = name.strip_prefix("~/").and_then(|rest| Some(home()?.join(rest)));
         let path = path.unwrap_or_else(|| name.into());
         self.host().directory().join(path)

@@ -163,7 +163,7 @@ impl Finder<'_> {
     }
 
     fn home(&self) -> Option<PathBuf> {
-        self.session.interpreter().host().home()
+        self.session.interpreter().host().home().ok().flatten()
     }
 
     /// In code that begins there.

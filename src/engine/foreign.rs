@@ -4,7 +4,7 @@ use crate::builtins::{names, standard};
 
 /// Functions and methods.
 const FUNCTIONS: &[(&[&str], &str)] = &[
-    (&["length", "size", "count"], "`x.len()`"),
+    (&["length", "size"], "`x.len()`"),
     (&["upper", "uppercase", "toUpperCase"], "`text.to_upper()`"),
     (&["lower", "lowercase", "toLowerCase"], "`text.to_lower()`"),
     (&["strip", "lstrip", "rstrip", "chomp"], "`text.trimmed()`"),
@@ -16,7 +16,7 @@ const FUNCTIONS: &[(&[&str], &str)] = &[
     (&["str"], "`x.to_string()`"),
     (&["int"], "`parse_int(text)`, `x.to_int()`"),
     (&["float"], "`parse_float(text)`, `x.to_float()`"),
-    (&["format", "sprintf", "printf"], "the value in backticks: `` `a ${x}` ``"),
+    (&["sprintf", "printf"], "the value in backticks: `` `a ${x}` ``"),
     (&["echo", "puts"], "`print(text)`"),
     (&["input", "gets"], "`prompt(text)` on a terminal, `read_line()` of stdin"),
     (&["die", "abort"], "`exit(text)`"),
@@ -36,7 +36,7 @@ const FUNCTIONS: &[(&[&str], &str)] = &[
 const WORDS: &[(&[&str], &str)] = &[
     (&["elif", "elsif", "elseif"], "`else if`"),
     (&["and"], "`&&`"),
-    (&["or"], "`||`"),
+    (&["or"], "`||`, or `a ?? b` in place of a `()`"),
     (&["not"], "`!`"),
     (&["def", "func", "function"], "`fn name(a, b) { … }`"),
     (&["lambda", "=>"], "a closure: `|x| …`"),
@@ -47,12 +47,11 @@ const WORDS: &[(&[&str], &str)] = &[
     (&["f\""], "the text in backticks: `` `a ${x}` ``"),
 ];
 
-/// Symbols that the parser refuses where they stand.
+/// Symbols that the parser refuses where they stand, the longer before the shorter.
 const SYMBOLS: &[(&str, &str)] = &[
     ("'", "text in double quotes or backticks; `'a'` is one character"),
     ("#", "a comment as `// …`"),
     ("++", "`n += 1`"),
-    ("--", "`n -= 1`"),
     ("?", "`if condition { a } else { b }`, which is a value"),
     ("$(", "`capture([\"program\", \"word\"])`"),
     ("$", "the name of the variable alone, or `env::get(\"NAME\")`; in backticks `${name}`"),
@@ -63,10 +62,18 @@ pub(super) fn for_function(name: &str) -> Option<String> {
     find(FUNCTIONS, name).map(|here| format!("here it is {here}"))
 }
 
-/// What is written for a symbol that a text begins with.
-pub(super) fn for_symbol(text: &str) -> Option<String> {
-    let (_, here) = SYMBOLS.iter().find(|(symbol, _)| text.starts_with(symbol))?;
-    Some(format!("here it is {here}"))
+/// What is written for a symbol that the rest of a line begins with.
+pub(super) fn for_symbol(rest: &str) -> Option<String> {
+    let (symbol, here) = SYMBOLS.iter().find(|(symbol, _)| rest.starts_with(symbol))?;
+    let after = rest[symbol.len()..].trim_start();
+    let is_meant = match *symbol {
+        // Not the begin of a map.
+        "#" => !after.starts_with(['{', '[', '!']),
+        "++" => after.is_empty() || after.starts_with([';', ')', '}']),
+        "?" => after.contains(':'),
+        _ => true,
+    };
+    is_meant.then(|| format!("here it is {here}"))
 }
 
 /// What is written for a word.
@@ -74,8 +81,8 @@ pub(super) fn for_symbol(text: &str) -> Option<String> {
 /// # Arguments
 ///
 /// The line until where the parser has stopped, and the rest of it: the word is the last of the one or the first of
-/// the other.
-pub(super) fn for_word(before: &str, rest: &str) -> Option<String> {
+/// the other. Whether the script has a name is for the last to say.
+pub(super) fn for_word(before: &str, rest: &str, is_own: impl Fn(&str) -> bool) -> Option<String> {
     let last = before.trim_end().rsplit(|c| !is_of_word(c)).next().unwrap_or_default();
     let next = rest.split(|c| !is_of_word(c)).next().unwrap_or_default();
     let joined = match rest {
@@ -83,12 +90,12 @@ pub(super) fn for_word(before: &str, rest: &str) -> Option<String> {
         rest if rest.starts_with('"') && last == "f" && before.ends_with(last) => "f\"",
         _ => "",
     };
-    let words = [last, next, joined];
+    let words = [last, next, joined].into_iter().filter(|word| !is_own(word));
     if let Some(here) = words.into_iter().find_map(|word| find(WORDS, word)) {
         return Some(format!("here it is {here}"));
     }
-    let is_function = names::find(last).is_some() || standard::counts(last).is_some();
-    let is_value = rest.starts_with(|c: char| c.is_alphanumeric() || "\"`_[".contains(c));
+    let is_function = !is_own(last) && (names::find(last).is_some() || standard::counts(last).is_some());
+    let is_value = rest.starts_with(|c: char| c.is_ascii_digit() || "\"`[".contains(c));
     (is_function && is_value).then(|| format!("a call has parentheses: `{last}(…)`"))
 }
 

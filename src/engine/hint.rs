@@ -1,6 +1,6 @@
 //! What would help where a script failed: what its author may have meant.
 
-use rhai::{EvalAltResult, ParseErrorType};
+use rhai::{EvalAltResult, LexError, ParseErrorType};
 
 use super::failure::{Frame, Place, split_signature};
 use super::foreign;
@@ -70,20 +70,35 @@ pub(super) fn of(error: &EvalAltResult, at: Option<&Place>, frames: &[Frame], so
 
 /// What would help where a text cannot be parsed.
 pub(super) fn for_parser(error: &ParseErrorType, at: &Place, sources: &Sources) -> Option<String> {
+    let text = sources.text(&at.source).unwrap_or_default();
     let line = sources.line(&at.source, at.line).unwrap_or_default();
     let (before, rest) = split(&line, at.column);
     match error {
-        ParseErrorType::Reserved(word) if word == "null" || word == "nil" => {
-            Some("the value for nothing is `()`".into())
+        ParseErrorType::Reserved(word) => match word.as_str() {
+            "null" | "nil" => Some("the value for nothing is `()`".into()),
+            "var" => Some("a variable begins with `let`".into()),
+            "match" => {
+                Some("it is a word of the language: choose another name; what it does elsewhere does `switch`".into())
+            }
+            word if word.starts_with(char::is_alphabetic) => {
+                Some("it is a word of the language: choose another name".into())
+            }
+            _ => foreign::for_symbol(rest),
+        },
+        ParseErrorType::BadInput(LexError::MalformedEscapeSequence(_)) => {
+            Some("a backslash is `\\\\` in double quotes, and itself in backticks".into())
         }
-        ParseErrorType::Reserved(word) if word == "var" => Some("a variable begins with `let`".into()),
-        ParseErrorType::Reserved(word) if word.starts_with(char::is_alphabetic) => {
-            Some("it is a word of the language: choose another name".into())
-        }
-        ParseErrorType::Reserved(_) | ParseErrorType::UnknownOperator(_) | ParseErrorType::BadInput(_) => {
+        ParseErrorType::UnknownOperator(_) | ParseErrorType::BadInput(LexError::MalformedChar(_)) => {
             foreign::for_symbol(rest)
         }
-        _ => foreign::for_word(before, rest),
+        ParseErrorType::BadInput(_) => None,
+        _ => {
+            let defines = |word: &str| {
+                !word.is_empty()
+                    && ["fn", "let", "const", "for"].iter().any(|key| text.contains(&format!("{key} {word}")))
+            };
+            foreign::for_word(before, rest, defines)
+        }
     }
 }
 
@@ -175,13 +190,13 @@ pub(super) fn for_function(name: &str, at: &Place, sources: &Sources) -> Option<
         return Some(format!("`{name}` is a variable: if it holds a function, write `{name}.call(…)`"));
     }
     let functions = tree.as_deref().map(syntax::functions).unwrap_or_default();
+    if functions.iter().any(|known| known == name) {
+        return None;
+    }
     if let Some(hint) = foreign::for_function(name) {
         return Some(hint);
     }
     if names::find(name).is_some() || standard::counts(name).is_some() {
-        return None;
-    }
-    if functions.iter().any(|known| known == name) {
         return None;
     }
     if let Some(module) = names::modules().find(|module| names::of_module(module).any(|known| known.parts().1 == name))

@@ -117,6 +117,12 @@ impl Background {
         }
     }
 
+    /// Whether it outlives the script.
+    #[must_use]
+    pub fn is_detached(&self) -> bool {
+        self.is_detached.get()
+    }
+
     /// Whether the script can write to it.
     #[must_use]
     pub fn has_input(&self) -> bool {

@@ -12,7 +12,7 @@ use crate::sys::interrupts::{Interruption, with_all_blocked};
 const AGAIN: Duration = Duration::from_millis(1);
 
 /// One that has not ended by then cannot be interrupted: the file system decides.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A thread that does something.
 pub(super) struct Job<T> {

@@ -12,7 +12,7 @@ use super::{State, is_of_impatience, reason};
 use crate::sys::interrupts::Sender;
 use crate::sys::process::{self, Child, Ended, Group};
 use crate::sys::signal::Signal;
-use crate::sys::tree::{self, Entry};
+use crate::sys::tree::{self, Entry, Ticks};
 
 /// How long a command that was sent a signal has to end before the host looks around for what it started.
 const AT_ONCE: Duration = Duration::from_millis(2);
@@ -30,6 +30,8 @@ pub(super) struct Ending {
     /// Whether what is in the terminal's foreground group has the signal of the terminal already.
     is_of_terminal: bool,
     phase: Phase,
+    /// What the command had started when it was told.
+    present: HashSet<(i32, Ticks)>,
     /// Who was sent the signal. Each is, once.
     told: HashSet<i32>,
     grace: Option<Instant>,
@@ -53,9 +55,9 @@ enum Patience {
 enum Phase {
     /// Nobody was told.
     Begin,
-    /// They were told, and may end at once.
+    /// The command was told, and may end at once.
     Told,
-    /// All that it had started was told, and what loses its parent is.
+    /// All that it had started is told, and what loses its parent.
     Grace,
     /// What is left is killed, for so long.
     Kill(Instant),
@@ -111,6 +113,7 @@ impl<H> State<H> {
             signal,
             is_of_terminal: false,
             phase: Phase::Begin,
+            present: HashSet::new(),
             told: HashSet::new(),
             grace: Instant::now().checked_add(grace),
             patience: if self.in_handler() { Patience::Until(self.impatience() + 1) } else { Patience::OfScript },
@@ -150,15 +153,10 @@ impl<H> State<H> {
         self.look_and_kill(ending, child, kin)
     }
 
-    /// Tells the command and all that it has started. What is started from now on, to clean up, is the business of whoever
-    /// starts it.
+    /// Tells the command. What it has started is told a moment later: what is between fork(2) and execve(2) would take the
+    /// signal with the handlers of its parent, and lose it. What it starts from now on, to clean up, is its own business.
     fn tell(&self, ending: &mut Ending, child: &mut Child, kin: &Kin) {
-        let present = self.present(child, kin);
-        self.tell_command(ending, child);
-        self.tell_all(ending, &present);
-    }
-
-    fn tell_command(&self, ending: &mut Ending, child: &Child) {
+        ending.present = self.present(child, kin).iter().map(|entry| (entry.pid, entry.start)).collect();
         if child.has_ended() {
             return;
         }
@@ -172,26 +170,20 @@ impl<H> State<H> {
         }
     }
 
-    /// Tells those of them who are not told.
-    fn tell_all(&self, ending: &mut Ending, family: &[Entry]) {
-        let own_group = process::own_group();
-        for entry in family {
-            let has_it = ending.is_of_terminal && entry.group == own_group;
-            if ending.told.insert(entry.pid) && !has_it {
-                process::signal_process(entry.pid, ending.signal);
-            }
-        }
-    }
-
-    /// Tells what has lost its parent meanwhile. `None` when the grace period is over.
+    /// Tells what was there when the signal came, and what has lost its parent since. `None` when the grace period is over.
     fn look_in_grace(&self, ending: &mut Ending, child: &mut Child, kin: &Kin) -> Option<Step> {
         let ended = child.has_ended();
         let family = self.family(child, kin);
-        let me = process::own_pid();
-        // A whole group, where no parent is known, has none.
-        let orphans: Vec<Entry> =
-            family.iter().filter(|entry| entry.parent == me || entry.parent == 0).copied().collect();
-        self.tell_all(ending, &orphans);
+        let (me, own_group) = (process::own_pid(), process::own_group());
+        for entry in &family {
+            // A whole group, where no parent is known, has none.
+            let is_orphan = entry.parent == me || entry.parent == 0;
+            let has_it = ending.is_of_terminal && entry.group == own_group;
+            let is_concerned = is_orphan || ending.present.contains(&(entry.pid, entry.start));
+            if is_concerned && ending.told.insert(entry.pid) && !has_it {
+                process::signal_process(entry.pid, ending.signal);
+            }
+        }
         // What is stopped acts on nothing until it goes on.
         let command = if child.is_reaped() { None } else { tree::lookup(child.pid()) };
         let is_waiting = |entry: &Entry| entry.stopped && ending.told.contains(&entry.pid);
@@ -236,12 +228,16 @@ impl<H> State<H> {
 
     /// Says that a process is not to be killed: one of somebody else, as of `sudo`, or one that waits in the kernel.
     pub(super) fn tell_of_survivor(&self, pid: i32) {
+        let what = match tree::lookup(pid) {
+            Some(entry) if !entry.zombie => format!("process {pid} (`{}`)", tree::name(pid).unwrap_or_default()),
+            None if pid < 0 => format!("the process group {}", -pid),
+            _ => return,
+        };
         let why = match process::send(pid, Some(Signal::KILL)) {
             Ok(()) => "it does not end".into(),
             Err(error) => reason(&error),
         };
-        let name = tree::name(pid).unwrap_or_default();
-        self.complain(&format!("process {pid} (`{name}`) cannot be killed and goes on: {why}"));
+        self.complain(&format!("{what} cannot be killed and goes on: {why}"));
     }
 
     /// Reaps a command of which nothing is left, but for what no look has found.

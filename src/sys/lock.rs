@@ -83,13 +83,14 @@ impl LockFile {
     /// As flock(2); [`io::ErrorKind::Interrupted`] once it is given up.
     pub fn lock(self, is_given_up: &AtomicBool) -> io::Result<Locked> {
         stagesh_inbox::can_be_interrupted();
-        loop {
+        while !is_given_up.load(Ordering::Relaxed) {
             match rustix::fs::flock(&self.file, FlockOperation::LockExclusive) {
                 Ok(()) => return Ok(Locked { file: self, has_number: false }),
-                Err(Errno::INTR) if !is_given_up.load(Ordering::Relaxed) => {}
+                Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }
+        Err(io::ErrorKind::Interrupted.into())
     }
 }
 

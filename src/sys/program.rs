@@ -137,7 +137,11 @@ fn explain_file(file: &Path, most: u32) -> Option<Unstartable> {
     match std::fs::metadata(&interpreter) {
         Ok(meta) if !meta.is_dir() && is_executable(&interpreter, &meta) => explain_file(&interpreter, most - 1),
         Ok(meta) if !meta.is_dir() => Some(Unstartable::NotExecutable(interpreter)),
-        found => Some(Unstartable::NoInterpreter { file: file.into(), interpreter, is_directory: found.is_ok() }),
+        Ok(_) => Some(Unstartable::NoInterpreter { file: file.into(), interpreter, is_directory: true }),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Some(Unstartable::NoInterpreter { file: file.into(), interpreter, is_directory: false })
+        }
+        Err(_) => None,
     }
 }
 

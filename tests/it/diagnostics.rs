@@ -297,6 +297,7 @@ fn a_word_of_another_language_is_told_what_it_is_here() {
         ),
         ("let l = $(ls);", "'$' is a reserved symbol", "`capture([\"program\", \"word\"])`"),
         ("let a = true and false;", "expecting ';' to terminate this statement", "`&&`"),
+        ("let a = true or false;", "expecting ';' to terminate this statement", "`||`, or `a ?? b` in place of a `()`"),
         ("if true { } elif false { }", "expecting ';' to terminate this statement", "`else if`"),
         ("def f() { }", "expecting ';' to terminate this statement", "`fn name(a, b) { … }`"),
         ("[1].map(x => x);", "expecting ',' to separate the arguments to function call 'map'", "a closure: `|x| …`"),
@@ -322,6 +323,19 @@ fn a_word_of_another_language_is_told_what_it_is_here() {
     let hint = "a call has parentheses: `print(…)`";
     code("print \"x\"").run().expect_code(2).expect_error(&format!("help: {hint}\n"));
     code("let f = 1; f \"x\";").run().expect_code(2).expect_not("help");
+    let backslash = "help: a backslash is `\\\\` in double quotes, and itself in backticks\n";
+    code("sh(\"echo \\$HOME\");").run().expect_code(2).expect_error(backslash);
+    // What is one's own, or is something else.
+    for text in [
+        "fn raise(n) { n }\nlet a = 5\nraise(a);",
+        "let len = 5; let y = len 6;",
+        "let x = fs::read(\"x\")?;",
+        "let m = # {a: 1};",
+        "let a = \"abc\" ++ \"def\";",
+    ] {
+        code(text).run().expect_code(2).expect_not("help");
+    }
+    code("fn size(a) { a } size(1, 2);").run().expect_code(1).expect_error("takes 1 argument").expect_not("help");
     code("let a = 1; let b 2;").run().expect_code(2).expect_not("help");
     code("let a = @x;").run().expect_code(2).expect_not("help");
 }

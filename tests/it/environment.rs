@@ -81,6 +81,34 @@ fn a_name_service_that_does_not_answer_holds_no_signal_up() {
 }
 
 #[test]
+fn a_signal_to_the_group_cuts_no_question_of_a_handler() {
+    let place = Place::new();
+    let getent = place.write("getent", "#!/bin/sh\nkill -INT -$PPID\necho \"$2:x:1:1::/home/of/$2:\"\n");
+    std::fs::set_permissions(&getent, Permissions::from_mode(0o755)).expect("it is ours");
+    let path = format!("{}:/usr/bin:/bin", place.path().display());
+    let script = "atexit(|| print(path::expand(\"~somebody else/x\")));";
+    code(script).env("PATH", Some(&path)).run().expect(130, "/home/of/somebody else/x\n");
+}
+
+#[test]
+fn what_is_removed_is_not_home_if_nobody_says_where_that_is() {
+    let place = Place::new();
+    let getent = place.write("getent", "#!/bin/sh\nkill -KILL $$\n");
+    std::fs::set_permissions(&getent, Permissions::from_mode(0o755)).expect("it is ours");
+    place.write("tree/x", "");
+    std::fs::set_permissions(place.path(), Permissions::from_mode(0o777)).expect("it is ours");
+    if !nix::unistd::getuid().is_root() {
+        return;
+    }
+    let path = format!("{}:/usr/bin:/bin", place.path().display());
+    let stranger = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"];
+    let run = code("fs::remove_all(\"tree\");").under(&stranger).cwd(place.path());
+    let output = run.env("PATH", Some(&path)).env("HOME", None).run();
+    output.expect_code(1);
+    output.expect_error("fs::remove_all: cannot look for the home directory in `tree`: getent was killed");
+}
+
+#[test]
 fn accounts_of_the_name_services_are_known() {
     let place = Place::new();
     let getent = place.write("getent", "#!/bin/sh\n[ $1 = passwd ] && echo \"$2:x:5000:5000::/home/of/$2:/bin/sh\"\n");

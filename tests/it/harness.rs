@@ -286,10 +286,12 @@ impl Drop for Other {
 
 /// Looks until something is so of which nothing tells.
 #[track_caller]
-pub(crate) fn look_until(mut is_so: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
+pub(crate) fn look_until(mut is_so: impl FnMut() -> bool, otherwise: impl FnOnce() -> String) {
     let deadline = Instant::now() + WATCHDOG;
     while !is_so() {
-        assert!(Instant::now() < deadline, "{}", otherwise());
+        if Instant::now() > deadline {
+            panic!("{}", otherwise());
+        }
         std::thread::yield_now();
     }
 }
@@ -372,12 +374,18 @@ impl Live {
             let status = std::fs::read_to_string(&path).unwrap_or_default();
             signal_set(&status, "SigCgt:").is_some_and(|caught| caught >> (signal as i32 - 1) & 1 == 1)
         };
-        look_until(is_caught, || format!("it does not catch {signal}"));
+        look_until(is_caught, || self.seen(&format!("it does not catch {signal}")));
         self
     }
 
     fn fail(&mut self, what: &str) -> ! {
-        panic!("{what}\ncommand: {:?}\n--- stdout\n{}--- stderr\n{}---", self.words, self.out.text(), self.err.text())
+        panic!("{}", self.seen(what))
+    }
+
+    /// What was seen of it, after a sentence about it.
+    fn seen(&mut self, what: &str) -> String {
+        let (out, err) = (self.out.text(), self.err.text());
+        format!("{what}\ncommand: {:?}\n--- stdout\n{out}--- stderr\n{err}---", self.words)
     }
 
     /// Whether it has ended; it is still to be reaped.

@@ -60,11 +60,13 @@ fn a_wait_for_a_lock_that_is_over_leaves_nothing_behind() {
     let place = Place::new();
     let mut first = code(HOLDER).cwd(place.path()).start();
     first.wait_for("ready");
-    let script = "let count = || [fs::list(`/proc/${pid()}/task`).len(), fs::list(`/proc/${pid()}/fd`).len()];
-        let wait = || fs::lock(\"lock\", #{wait: 0.001}); wait.call(); let before = count.call();
+    // A thread that has given its result takes a moment to end; a pipe is opened a second time when it is first written to.
+    let script =
+        "let threads = || fs::list(`/proc/${pid()}/task`).len(); let files = || fs::list(`/proc/${pid()}/fd`).len();
+        let wait = || fs::lock(\"lock\", #{wait: 0.001});
+        wait.call(); wait_until(60, || threads.call() == 1); let before = files.call();
         for n in 0..20 { wait.call(); try { stage(#{name: \"s\", timeout: 0.001}, || fs::lock(\"lock\")); } catch { } }
-        // A thread that has given its result takes a moment to end.
-        print(wait_until(60, || count.call() == before));";
+        wait_until(60, || threads.call() == 1); print(files.call() == before);";
     code(script).options(&["--quiet"]).cwd(place.path()).run().expect(0, "true\n");
     first.finish().expect_code(0);
 }

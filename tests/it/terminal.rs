@@ -103,7 +103,7 @@ impl Terminal {
     /// Waits until what is typed is not shown.
     pub(crate) fn wait_until_hidden(&mut self) -> &mut Self {
         let is_hidden = || !tcgetattr(&*self.keys).expect("it is open").local_flags.contains(LocalFlags::ECHO);
-        look_until(is_hidden, || "what is typed is shown".into());
+        look_until(is_hidden, || format!("what is typed is shown\n{}", self.screen.text()));
         self
     }
 
