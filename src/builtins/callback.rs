@@ -92,6 +92,12 @@ impl Entry {
         Ok(Self { held, ..Self::new(host, context, target, home) })
     }
 
+    /// Whether a variable that its function has captured is in use by a method that runs.
+    #[must_use]
+    pub fn holds_what_is_locked(&self) -> bool {
+        matches!(&self.target, Target::Function(_, held) if held.iter().any(Dynamic::is_locked))
+    }
+
     /// An entry for a command.
     #[must_use]
     pub fn command(host: &Host, context: &NativeCallContext<'_>, command: Command) -> Self {

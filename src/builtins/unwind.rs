@@ -7,6 +7,7 @@ use std::rc::Rc;
 use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
 
 use super::callback::Entry;
+use super::error::Error;
 use super::repeated::Caller;
 use super::{CallResult, HandlerFailure, Host, Why};
 use crate::host::exit_stack::EntryId;
@@ -91,6 +92,10 @@ fn tell(host: &Host, entry: &Entry, why: Why<'_>) {
     host.report(&HandlerFailure { why, title: &entry.title(), source, position });
 }
 
+/// The variable that a handler is called on cannot be used meanwhile.
+const LOCKED: &str = "the handler uses the variable, or the part of one, that `run` is called on: call it on a copy, as in \
+    `let h = handles.vm; h.run()`";
+
 /// `h.run()`: calls one entry now and gives what it gives.
 ///
 /// # Errors
@@ -99,6 +104,10 @@ fn tell(host: &Host, entry: &Entry, why: Why<'_>) {
 pub fn run_one(host: &Host, context: &NativeCallContext<'_>, id: EntryId) -> CallResult {
     if host.may_not_act() {
         return Err(super::error::stopped());
+    }
+    // It would fail on its way, and be lost: so it stays.
+    if host.stack(|stack| stack.get_mut(id).is_some_and(|entry| entry.holds_what_is_locked())) {
+        return Err(Error::Misuse("run", LOCKED.into()).into());
     }
     let Some(entry) = host.stack(|stack| stack.take(id)) else { return Ok(Dynamic::UNIT) };
     host.distrust_directory();

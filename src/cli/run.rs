@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::args::{self, Args};
 use super::{repl, report, stages};
@@ -18,7 +18,9 @@ use crate::engine::source::{ARGUMENT, STDIN, SourceText, Sources};
 use crate::engine::{self, Evaluator, Interpreter, Loaded, limits};
 use crate::host::outcome::{Outcome, Reraise};
 use crate::host::output::write_stderr;
+use crate::host::reason;
 use crate::host::settings::{Colors, Groups, Origin, Settings};
+use crate::host::stop::Stop;
 use crate::sys::descriptor::{Which, is_read_elsewhere};
 use crate::sys::entry::on_stack;
 use crate::sys::interrupts::Interrupts;
@@ -105,7 +107,8 @@ fn read(args: &Args) -> Result<(Option<SourceText>, Origin, Vec<OsString>)> {
                 return Ok((None, Origin::Person, Vec::new()));
             }
             let mut bytes = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
+            let read = std::io::stdin().lock().read_to_end(&mut bytes);
+            read.map_err(|error| anyhow!("cannot read standard input: {}", reason(&error)))?;
             let rest = script.map_or_else(Vec::new, |(_, rest)| rest.to_vec());
             Ok((Some(SourceText::new(STDIN.into(), bytes)?), Origin::Stdin, rest))
         }
@@ -163,6 +166,13 @@ impl Job {
             }
         };
         let host = Host::new(state, describe, Box::new(of_handler), Box::new(stages::conclude));
+        if self.check {
+            // Nothing is run, so nothing is to be cleaned up: a signal ends it at once. To give one back cannot fail.
+            let _ = host.untrap(None);
+            if let Some(Stop::Signal(signal)) = host.top_stop() {
+                return Status::Signal(signal);
+            }
+        }
         let vocabulary = match &self.source {
             // A check looks further than a run, and what a person types is not known yet.
             Some(source) if !self.check && !host.settings.interactive => engine::vocabulary(source, &sources),

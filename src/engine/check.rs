@@ -310,6 +310,11 @@ impl Checker<'_> {
         self.text.facts.evals.contains(&spot.function.map(str::to_string))
     }
 
+    /// Whether `eval` may import or define what any function sees.
+    fn evaluates_anywhere(&self) -> bool {
+        self.reachable().iter().any(|text| !text.facts.evals.is_empty())
+    }
+
     fn unknown_module(&mut self, alias: &str, spot: Spot<'_>) {
         let known: Vec<String> = self.reachable().iter().flat_map(|text| text.facts.aliases.keys().cloned()).collect();
         self.find(spot, format!("there is no module `{alias}`"), |_| {
@@ -327,7 +332,7 @@ impl Checker<'_> {
     }
 
     fn constant(&mut self, name: &str, spot: Spot<'_>) {
-        if self.reachable().iter().any(|text| text.facts.constants.contains(name)) || self.evaluates(spot) {
+        if self.evaluates_anywhere() || self.reachable().iter().any(|text| text.facts.constants.contains(name)) {
             return;
         }
         let (program, full) = (self.program, format!("global::{name}"));
@@ -345,10 +350,13 @@ impl Checker<'_> {
             if names::modules().any(|known| known == alias) {
                 return self.function_of_builtin_module(alias, name, usage.spot);
             }
+            if self.evaluates_anywhere() {
+                return;
+            }
             return self.unknown_module(alias, usage.spot);
         }
         let alias = path.join("::");
-        if modules.iter().any(|module| module.facts.exports.contains(name)) {
+        if modules.iter().any(|module| module.facts.exports.contains(name) || module.facts.evals.contains(&None)) {
             return;
         }
         let is_function = modules.iter().any(|module| module.counts(name).next().is_some());
@@ -367,7 +375,7 @@ impl Checker<'_> {
         let (name, count) = (site.call.name.as_str(), site.call.args.len());
         let Some(modules) = self.modules(path) else { return };
         let is_builtin = names::modules().any(|known| known == path[0]);
-        if modules.is_empty() && !is_builtin && self.evaluates(site.spot) {
+        if modules.is_empty() && !is_builtin && self.evaluates_anywhere() {
             return;
         }
         if modules.is_empty()
@@ -384,7 +392,8 @@ impl Checker<'_> {
         }
         let alias = path.join("::");
         let public = || modules.iter().flat_map(|module| module.counts(name)).filter(|(a, _)| *a == FnAccess::Public);
-        let is_variable = modules.iter().any(|module| module.facts.exports.contains(name));
+        let is_variable =
+            modules.iter().any(|module| module.facts.exports.contains(name) || module.facts.evals.contains(&None));
         if is_variable || public().any(|(_, known)| known == count) {
             return;
         }

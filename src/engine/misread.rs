@@ -95,6 +95,8 @@ struct Found {
     called: Vec<ImmutableString>,
     /// Whether a text is evaluated.
     evaluates: bool,
+    /// Whether it is asked for a variable whose name another one holds: the VM finds no function for that.
+    asks_by_variable: bool,
     /// Whether a module is imported in a block.
     imports_in_block: bool,
     /// Whether one is imported anywhere.
@@ -147,6 +149,7 @@ impl Found {
 
     fn add_call(&mut self, call: &FnCallExpr) {
         self.evaluates |= call.name == "eval";
+        self.asks_by_variable |= call.name == "is_def_var" && matches!(call.args.first(), Some(Expr::Variable(..)));
         if call.is_operator_call() {
             return;
         }
@@ -202,6 +205,7 @@ impl Found {
             || self.redeclared.iter().any(is_lost)
             || self.changed.iter().any(is_constant)
             || self.reads_of_part
+            || self.asks_by_variable
     }
 }
 

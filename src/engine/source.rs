@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rhai::{AST, Position};
 
 use super::tokens::{Open, Tokens};
+use crate::builtins::spelling::harmless;
 use crate::host::reason;
 
 /// The name of the text given by `-e`.
@@ -38,8 +39,10 @@ pub enum SourceError {
 impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing(path) => write!(f, "cannot read `{}`: no such file", path.display()),
-            Self::Directory(path) => write!(f, "cannot read `{}`: it is a directory", path.display()),
+            Self::Missing(path) => write!(f, "cannot read `{}`: no such file", harmless(&path.to_string_lossy())),
+            Self::Directory(path) => {
+                write!(f, "cannot read `{}`: it is a directory", harmless(&path.to_string_lossy()))
+            }
             Self::Unreadable(path, error) => write!(f, "cannot read `{}`: {}", path.display(), reason(error)),
             Self::NotUtf8(name, line) => write!(f, "cannot read `{name}`: line {line} is not UTF-8"),
         }
@@ -214,7 +217,7 @@ impl Sources {
     #[must_use]
     pub fn display(&self, name: &str) -> String {
         let path = Path::new(name);
-        path.strip_prefix(&self.start).unwrap_or(path).display().to_string()
+        harmless(&path.strip_prefix(&self.start).unwrap_or(path).to_string_lossy())
     }
 }
 

@@ -570,6 +570,24 @@ fn print_is_a_handler_like_any_other() {
 }
 
 #[test]
+fn a_handler_that_uses_what_run_is_called_on_is_refused_and_not_lost() {
+    let told = "error: run: the handler uses the variable, or the part of one, that `run` is called on";
+    for run in ["vms.a.run();", "try { vms.a.run(); } catch (e) { print(e.kind); }"] {
+        let script =
+            format!("let vms = #{{}}; vms.a = atexit(|| {{ vms.remove(\"a\"); print(\"destroyed\"); }}); {run}");
+        let output = code(&script).run();
+        match run.starts_with("try") {
+            true => output.expect(0, "argument\ndestroyed\n"),
+            false => output.expect(1, "destroyed\n").expect_error(told),
+        };
+    }
+    code("let h = (); h = atexit(|| print(h.pending)); h.run();").run().expect(1, "false\n").expect_error(told);
+    code("let vms = #{}; vms.a = atexit(|| { vms.remove(\"a\"); }); let h = vms.a; h.run(); print(vms);")
+        .run()
+        .expect(0, "#{}\n");
+}
+
+#[test]
 fn a_command_for_which_there_was_no_descriptor_costs_no_later_one() {
     let script = "atexit([\"echo\", \"cleaned\"]);
         let held = []; try { loop { held.push(process(1)); } } catch (e) { print(e.message); }

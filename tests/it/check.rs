@@ -1,5 +1,7 @@
 //! `--check`: what cannot be right in any run is found, and what may be right is left alone.
 
+use nix::sys::signal::Signal;
+
 use crate::harness::{Output, Place, code, file};
 
 /// `--check` of a script.
@@ -26,6 +28,17 @@ fn expect_sound(text: &str) {
 #[test]
 fn a_sound_script_is_not_run() {
     expect_sound("atexit(|| print(1)); print(2); exit(3);");
+}
+
+#[test]
+fn a_signal_ends_a_check() {
+    let place = Place::new();
+    place.write("long.rhai", "let x = [1, 2].map(|q| q + 1);\n".repeat(6000));
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM] {
+        let mut live = file("long.rhai").cwd(place.path()).options(&["--check"]).start();
+        live.wait_until_caught(signal).signal(signal);
+        live.finish().expect_death(signal);
+    }
 }
 
 #[test]
@@ -144,6 +157,13 @@ fn methods_and_computed_calls_are_left_alone() {
 #[test]
 fn what_eval_may_define_is_left_alone() {
     expect_sound("eval(\"let x = 1;\"); print(x);");
+    expect_sound("eval(\"import `m` as m;\"); fn f() { m::f() } print(m::X); f();");
+    expect_sound("fn u() { m::f() } fn f() { eval(\"import `m` as m;\"); u() } f();");
+    expect_sound("eval(\"const X = 5;\"); fn f() { global::X } f();");
+    let place = Place::new();
+    place.write("m.rhai", "eval(\"export let q = 1;\"); fn f() { 1 }");
+    place.write("main.rhai", "import \"m\" as m; print(m::q); m::f();");
+    file("main.rhai").cwd(place.path()).options(&["--check"]).run().expect(0, "").expect_no_error();
     expect_error("fn f() { x } eval(\"let x = 1;\"); print(x);", 10, "there is no variable `x`");
 }
 

@@ -285,6 +285,15 @@ fn a_variable_called_like_a_function_is_told_to_use_call() {
 }
 
 #[test]
+fn the_name_of_a_file_moves_no_cursor() {
+    let place = Place::new();
+    place.write("a\u{1b}[31m\nb.rhai", "throw 1;");
+    let run = |name: &str| file(name).cwd(place.path()).run();
+    run("a\u{1b}[31m\nb.rhai").expect_code(1).expect_error(" --> a\\u{1b}[31m\\nb.rhai:1:1\n");
+    run("no\n.rhai").expect(2, "").expect_errors("stagesh: cannot read `no\\n.rhai`: no such file\n");
+}
+
+#[test]
 fn a_word_of_another_language_is_told_what_it_is_here() {
     for (text, message, hint) in [
         ("print('hello');", "invalid character: 'hello'", "text in double quotes or backticks; `'a'` is one character"),
@@ -408,7 +417,7 @@ fn what_sort_cannot_compare_and_what_a_type_is_are_told_in_words() {
     code("[1, 2][0..1];").run().expect_error("error: expected an integer, not a range\n");
     code("throw atexit(print);").run().expect_error("error: a Handler\n");
     code("eval(\"[1].map(|x| x)\");").run().expect_error("cannot define functions or closures");
-    code("let h = (); h = atexit(|| { h = (); }); h.run();")
+    code("let m = #{list: [1], n: 2}; m.list.map(|x| m.n);")
         .run()
         .expect_error("help: a method is running on a variable");
 }

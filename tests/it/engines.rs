@@ -190,6 +190,14 @@ fn of_what_is_caught_the_column_may_differ() {
 }
 
 #[test]
+fn a_variable_may_hold_the_name_of_one_that_is_asked_for() {
+    let script = "let n = \"n\"; print(is_def_var(n)); fn f(m) { is_def_var(m) } print(f(\"m\")); print(f(\"x\"));";
+    for engine in ["vm", "ast"] {
+        Run::new().options(&["--engine", engine, "-e", script]).run().expect(0, "true\ntrue\nfalse\n");
+    }
+}
+
+#[test]
 fn which_argument_is_in_use_may_differ() {
     let place = Place::new();
     place.write("script.rhai", "let a = [1]; try { a.map(|n| n).filter(|n| n == a); } catch (e) { print(e.message); }");
