@@ -179,8 +179,11 @@ impl<H> State<H> {
             // A whole group, where no parent is known, has none.
             let is_orphan = entry.parent == me || entry.parent == 0;
             let has_it = ending.is_of_terminal && entry.group == own_group;
-            let is_concerned = is_orphan || ending.present.contains(&(entry.pid, entry.start));
-            if is_concerned && ending.told.insert(entry.pid) && !has_it {
+            let name = (entry.pid, entry.start);
+            if ending.is_of_terminal && ending.present.contains(&name) && is_of_clean_up(entry, ending.signal) {
+                ending.present.remove(&name);
+            }
+            if (is_orphan || ending.present.contains(&name)) && ending.told.insert(entry.pid) && !has_it {
                 process::signal_process(entry.pid, ending.signal);
             }
         }
@@ -247,4 +250,14 @@ impl<H> State<H> {
         self.reap();
         ended
     }
+}
+
+/// Whether a process was started by one that has the signal from the terminal and handles it, in a group of its own and just
+/// now: as a nested run starts the commands of its handlers, and may before the host has looked.
+fn is_of_clean_up(entry: &Entry, signal: Signal) -> bool {
+    let own_group = process::own_group();
+    entry.group != own_group
+        && entry.start.is_of_now()
+        && tree::lookup(entry.parent).is_some_and(|parent| parent.group == own_group)
+        && tree::catches(entry.parent, signal.number())
 }

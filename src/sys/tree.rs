@@ -12,6 +12,19 @@ use super::process::own_pid;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Ticks(u64);
 
+/// Hundredths of a second, as [`Ticks`] are counted: what has started within so many has just started.
+const JUST_NOW: u64 = 10;
+
+impl Ticks {
+    /// Whether it is no more than a tenth of a second ago. Source: `/proc/uptime` of proc(5).
+    #[must_use]
+    pub fn is_of_now(self) -> bool {
+        let uptime = text("/proc/uptime").unwrap_or_default();
+        let digits: String = uptime.chars().take_while(|c| *c != ' ').filter(char::is_ascii_digit).collect();
+        digits.parse::<u64>().is_ok_and(|now| now.saturating_sub(self.0) <= JUST_NOW)
+    }
+}
+
 /// A process as the kernel lists it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Entry {
@@ -100,11 +113,20 @@ pub fn name(pid: i32) -> Option<String> {
 #[must_use]
 pub fn leaves_to_default(pid: i32, signal: i32) -> bool {
     let Some(status) = text(format!("/proc/{pid}/status")) else { return false };
-    let is_in = |name: &str| {
-        let set = status.lines().find_map(|line| line.strip_prefix(name));
-        set.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).is_none_or(|bits| bits >> (signal - 1) & 1 == 1)
-    };
-    !["SigBlk:", "SigIgn:", "SigCgt:"].into_iter().any(is_in)
+    !["SigBlk:", "SigIgn:", "SigCgt:"].into_iter().any(|set| is_in(&status, set, signal).unwrap_or(true))
+}
+
+/// Whether a process has a handler for a signal. Source: proc_pid_status(5).
+#[must_use]
+pub fn catches(pid: i32, signal: i32) -> bool {
+    text(format!("/proc/{pid}/status")).is_some_and(|status| is_in(&status, "SigCgt:", signal).unwrap_or(false))
+}
+
+/// Whether a signal is in a set of `/proc/N/status`, if that is there.
+fn is_in(status: &str, set: &str, signal: i32) -> Option<bool> {
+    let hex = status.lines().find_map(|line| line.strip_prefix(set))?;
+    let bits = u64::from_str_radix(hex.trim(), 16).ok()?;
+    Some(bits >> (signal - 1) & 1 == 1)
 }
 
 /// The children of this process, ended or not: no list of all processes is as quick, and none is missed.
@@ -200,6 +222,16 @@ mod tests {
         let mut pids: Vec<_> = descendants(&all, &[3]).iter().map(|e| e.pid).collect();
         pids.sort_unstable();
         assert_eq!(pids, [4, 5]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_has_just_started_is_told_from_what_runs_for_long() {
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().expect("it starts");
+        let started = lookup(child.id().cast_signed()).expect("it runs");
+        assert!(started.start.is_of_now());
+        assert!(!Ticks(started.start.0 - JUST_NOW - 1).is_of_now());
+        child.kill().and_then(|()| child.wait()).expect("it is ours");
     }
 
     #[test]
