@@ -99,7 +99,8 @@ pub(super) fn for_word(before: &str, rest: &str, is_own: impl Fn(&str) -> bool) 
     (is_function && is_value).then(|| format!("a call has parentheses: `{last}(…)`"))
 }
 
-fn is_of_word(c: char) -> bool {
+/// Whether names are made of such characters.
+pub(super) fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 

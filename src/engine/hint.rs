@@ -93,9 +93,10 @@ pub(super) fn for_parser(error: &ParseErrorType, at: &Place, sources: &Sources) 
         }
         ParseErrorType::BadInput(_) => None,
         _ => {
+            let words: Vec<&str> = text.split(|c| !foreign::is_of_word(c)).filter(|word| !word.is_empty()).collect();
             let defines = |word: &str| {
-                !word.is_empty()
-                    && ["fn", "let", "const", "for"].iter().any(|key| text.contains(&format!("{key} {word}")))
+                let is_its = |pair: &[&str]| ["fn", "let", "const", "for"].contains(&pair[0]) && pair[1] == word;
+                words.windows(2).any(is_its)
             };
             foreign::for_word(before, rest, defines)
         }

@@ -306,7 +306,11 @@ fn a_word_of_another_language_is_told_what_it_is_here() {
         ),
         ("let l = $(ls);", "'$' is a reserved symbol", "`capture([\"program\", \"word\"])`"),
         ("let a = true and false;", "expecting ';' to terminate this statement", "`&&`"),
-        ("let a = true or false;", "expecting ';' to terminate this statement", "`||`, or `a ?? b` in place of a `()`"),
+        (
+            "let orange = true; let a = orange or false;",
+            "expecting ';' to terminate this statement",
+            "`||`, or `a ?? b` in place of a `()`",
+        ),
         ("if true { } elif false { }", "expecting ';' to terminate this statement", "`else if`"),
         ("def f() { }", "expecting ';' to terminate this statement", "`fn name(a, b) { … }`"),
         ("[1].map(x => x);", "expecting ',' to separate the arguments to function call 'map'", "a closure: `|x| …`"),

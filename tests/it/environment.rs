@@ -67,12 +67,17 @@ fn the_home_directory_is_what_home_says_or_else_the_account() {
     code(script).env("HOME", Some("/here")).run().expect(0, "/here\n/there\n/there/a\ntrue\n");
 }
 
+/// A PATH on which `getent` is this, of a shell.
+fn path_with_getent(place: &Place, text: &str) -> String {
+    let getent = place.write("getent", format!("#!/bin/sh\n{text}"));
+    std::fs::set_permissions(&getent, Permissions::from_mode(0o755)).expect("it is ours");
+    format!("{}:/usr/bin:/bin", place.path().display())
+}
+
 #[test]
 fn a_name_service_that_does_not_answer_holds_no_signal_up() {
     let place = Place::new();
-    let getent = place.write("getent", "#!/bin/sh\necho $$ >pid\nkill -TERM $PPID\nexec sleep 600\n");
-    std::fs::set_permissions(&getent, Permissions::from_mode(0o755)).expect("it is ours");
-    let path = format!("{}:/usr/bin:/bin", place.path().display());
+    let path = path_with_getent(&place, "echo $$ >pid\nkill -TERM $PPID\nexec sleep 600\n");
     for call in ["path::expand(\"~nobody at all/x\")", "net::reachable(\"no.host.invalid\", 1)"] {
         let script = format!("start([\"sleep\", \"600\"]); atexit(print, \"cleaned\"); {call}; print(\"never\");");
         code(&script).cwd(place.path()).env("PATH", Some(&path)).run().expect(143, "cleaned\n");
@@ -83,9 +88,7 @@ fn a_name_service_that_does_not_answer_holds_no_signal_up() {
 #[test]
 fn a_signal_to_the_group_cuts_no_question_of_a_handler() {
     let place = Place::new();
-    let getent = place.write("getent", "#!/bin/sh\nkill -INT -$PPID\necho \"$2:x:1:1::/home/of/$2:\"\n");
-    std::fs::set_permissions(&getent, Permissions::from_mode(0o755)).expect("it is ours");
-    let path = format!("{}:/usr/bin:/bin", place.path().display());
+    let path = path_with_getent(&place, "kill -INT -$PPID\necho \"$2:x:1:1::/home/of/$2:\"\n");
     let script = "atexit(|| print(path::expand(\"~somebody else/x\")));";
     code(script).env("PATH", Some(&path)).run().expect(130, "/home/of/somebody else/x\n");
 }
@@ -93,14 +96,12 @@ fn a_signal_to_the_group_cuts_no_question_of_a_handler() {
 #[test]
 fn what_is_removed_is_not_home_if_nobody_says_where_that_is() {
     let place = Place::new();
-    let getent = place.write("getent", "#!/bin/sh\nkill -KILL $$\n");
-    std::fs::set_permissions(&getent, Permissions::from_mode(0o755)).expect("it is ours");
+    let path = path_with_getent(&place, "kill -KILL $$\n");
     place.write("tree/x", "");
     std::fs::set_permissions(place.path(), Permissions::from_mode(0o777)).expect("it is ours");
     if !nix::unistd::getuid().is_root() {
         return;
     }
-    let path = format!("{}:/usr/bin:/bin", place.path().display());
     let stranger = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"];
     let run = code("fs::remove_all(\"tree\");").under(&stranger).cwd(place.path());
     let output = run.env("PATH", Some(&path)).env("HOME", None).run();
@@ -111,9 +112,7 @@ fn what_is_removed_is_not_home_if_nobody_says_where_that_is() {
 #[test]
 fn accounts_of_the_name_services_are_known() {
     let place = Place::new();
-    let getent = place.write("getent", "#!/bin/sh\n[ $1 = passwd ] && echo \"$2:x:5000:5000::/home/of/$2:/bin/sh\"\n");
-    std::fs::set_permissions(&getent, Permissions::from_mode(0o755)).expect("it is ours");
-    let path = format!("{}:/usr/bin:/bin", place.path().display());
+    let path = path_with_getent(&place, "[ $1 = passwd ] && echo \"$2:x:5000:5000::/home/of/$2:/bin/sh\"\n");
     let script = "print(path::expand(\"~somebody else/x\"));";
     code(script).env("PATH", Some(&path)).run().expect(0, "/home/of/somebody else/x\n");
     let unknown = "path::expand: the home directory of `somebody else` is not known";
