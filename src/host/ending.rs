@@ -180,10 +180,15 @@ impl<H> State<H> {
             let is_orphan = entry.parent == me || entry.parent == 0;
             let has_it = ending.is_of_terminal && entry.group == own_group;
             let name = (entry.pid, entry.start);
-            if ending.is_of_terminal && ending.present.contains(&name) && is_of_clean_up(entry, ending.signal) {
-                ending.present.remove(&name);
+            if ending.told.contains(&entry.pid) || !(is_orphan || ending.present.contains(&name)) {
+                continue;
             }
-            if (is_orphan || ending.present.contains(&name)) && ending.told.insert(entry.pid) && !has_it {
+            if ending.is_of_terminal && !is_orphan && is_of_clean_up(entry, ending.signal) {
+                ending.present.remove(&name);
+                continue;
+            }
+            ending.told.insert(entry.pid);
+            if !has_it {
                 process::signal_process(entry.pid, ending.signal);
             }
         }
